@@ -1,0 +1,70 @@
+//! How a case is put to candle-transformers: snippets that call it, and renamings as data.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::Source;
+
+/// How candle-transformers is called for a case: Rust snippets that call and never repair.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// What to import: `candle_transformers::models::bert::{BertModel, Config}`.
+    #[serde(rename = "use")]
+    pub imports: Source,
+    /// The type that `config.json` is read into; `harness::candle::Json` where candle's is not read from JSON.
+    pub config: Source,
+    /// Fields that candle names or shapes otherwise than transformers 5, applied before reading the config.
+    #[serde(default)]
+    pub translate: BTreeMap<String, Translation>,
+    /// Weights that candle asks for under another name: candle's name → the checkpoint's; a name that ends in `.` is a prefix.
+    #[serde(default)]
+    pub rename: BTreeMap<String, String>,
+    /// An expression that turns `config` into the type that the constructor takes.
+    #[serde(default)]
+    pub prepare: Option<Source>,
+    /// The model's type.
+    pub model: Source,
+    /// An expression that builds it from `weights` (a VarBuilder), `&config` and `device`.
+    pub load: Source,
+    /// The key-value cache, where the caller owns it.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+    /// A statement that empties the cache, where the model owns it.
+    #[serde(default)]
+    pub reset: Option<Source>,
+    /// Statements before the outputs; they see `model`, `cache`, `config`, `position` and the inputs by name.
+    #[serde(default)]
+    pub forward: Option<Source>,
+    /// One expression an output that the API can give; outputs left out are not compared on candle.
+    pub outputs: BTreeMap<String, Source>,
+    /// Outputs that the API gives for the last position only: the check then prefills every length.
+    #[serde(default)]
+    pub last_position: Vec<String>,
+    /// Outputs that the API cannot give: output → why, with the upstream file and line.
+    #[serde(default)]
+    pub missing: BTreeMap<String, String>,
+}
+
+/// A key-value cache that the caller owns.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: Source,
+    /// An expression that makes an empty one from `&config`, `dtype` and `device`.
+    pub new: Source,
+}
+
+/// Where a field of candle's config comes from.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Translation {
+    /// A field of transformers' config, by its dotted path: `rope_parameters.rope_theta`.
+    From(String),
+    /// A value that transformers' config does not hold.
+    Value(serde_json::Value),
+}

@@ -1,0 +1,189 @@
+//! What a family comes to, case by case: the base case and each variant, merged.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{Axis, Binding, Family, Input, Object, Size, Variant};
+
+/// The version of what the recorder makes of a case; a new one ages every reference.
+pub const RECORDER_FORMAT: u32 = 1;
+
+/// The base case of a family, or one of its variants, with everything merged.
+#[derive(Clone, Debug)]
+pub struct ResolvedCase<'a> {
+    /// Whose case it is.
+    pub family: &'a Family,
+    /// The variant's name; `None` for the base case.
+    pub variant: Option<&'a str>,
+    /// What the variant tries.
+    pub tries: Option<&'a str>,
+    /// transformers' model class.
+    pub model: String,
+    /// The checkpoint's departures, the sizes and the variant's fields, merged object by object.
+    pub config: Object,
+    /// Constant keyword arguments of `forward`.
+    pub call: Object,
+    /// Named lengths.
+    pub sizes: BTreeMap<String, Size>,
+    /// Inputs by name.
+    pub inputs: BTreeMap<String, Input>,
+    /// Outputs by name, each with its axes.
+    pub outputs: BTreeMap<String, Vec<Axis>>,
+    /// How candle-transformers is called, if it can be.
+    pub candle: Option<&'a Binding>,
+    /// Whether that binding is the base case's.
+    pub inherits_binding: bool,
+}
+
+impl Family {
+    /// The base case, then the variants by name.
+    pub fn cases(&self) -> Vec<ResolvedCase<'_>> {
+        let base = self.base_case();
+        let variants = self
+            .variants
+            .iter()
+            .map(|(name, variant)| varied(base.clone(), name, variant));
+        std::iter::once(base.clone()).chain(variants).collect()
+    }
+
+    /// The family without any variant.
+    pub fn base_case(&self) -> ResolvedCase<'_> {
+        let mut config = self.transformers.checkpoint.clone();
+        merge(&mut config, &self.transformers.config);
+        ResolvedCase {
+            family: self,
+            variant: None,
+            tries: None,
+            model: self.transformers.model.clone(),
+            config,
+            call: self.transformers.call.clone(),
+            sizes: self.sizes.clone(),
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            candle: self.candle.as_ref(),
+            inherits_binding: false,
+        }
+    }
+}
+
+impl ResolvedCase<'_> {
+    /// `bert` or `bert.relu`, which is also the name of its reference.
+    pub fn name(&self) -> String {
+        match self.variant {
+            Some(variant) => format!("{}.{variant}", self.family.family),
+            None => self.family.family.clone(),
+        }
+    }
+
+    /// A digest, in 16 hexadecimal digits, of all that recording reads; a new alias or candle
+    /// snippet does not change it, so it does not age PyTorch's numbers.
+    pub fn recorded_from(&self) -> String {
+        let read = json!({
+            "recorder_format": RECORDER_FORMAT,
+            "family": self.family.family,
+            "variant": self.variant,
+            "model": self.model,
+            "config": self.config,
+            "call": self.call,
+            "sizes": self.sizes,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+        });
+        let mut text = String::new();
+        write_sorted(&read, &mut text);
+        let digest = Sha256::digest(text);
+        digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+fn varied<'a>(mut case: ResolvedCase<'a>, name: &'a str, variant: &'a Variant) -> ResolvedCase<'a> {
+    case.variant = Some(name);
+    case.tries = Some(&variant.tries);
+    if let Some(part) = &variant.part {
+        case.config = case
+            .config
+            .get(part)
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+    }
+    merge(&mut case.config, &variant.config);
+    if let Some(call) = &variant.call {
+        case.call = call.clone();
+    }
+    case.sizes.extend(
+        variant
+            .sizes
+            .iter()
+            .map(|(name, size)| (name.clone(), *size)),
+    );
+    for (name, input) in &variant.inputs {
+        match input {
+            Some(input) => case.inputs.insert(name.clone(), input.clone()),
+            None => case.inputs.remove(name),
+        };
+    }
+    if let Some(outputs) = &variant.outputs {
+        case.outputs = outputs.clone();
+    }
+    if let Some(model) = &variant.model {
+        case.model = model.clone();
+        case.candle = None;
+    }
+    case.inherits_binding = case.candle.is_some() && variant.candle.is_none();
+    if let Some(binding) = &variant.candle {
+        case.candle = Some(binding);
+    }
+    case
+}
+
+/// JSON with sorted keys, whichever order the map of this build keeps: a dependency that turned on
+/// serde_json's `preserve_order` must not age every reference.
+fn write_sorted(value: &Value, text: &mut String) {
+    let items: Vec<(Option<&String>, &Value)> = match value {
+        Value::Object(entries) => {
+            let sorted: BTreeMap<_, _> = entries.iter().collect();
+            sorted
+                .into_iter()
+                .map(|(key, value)| (Some(key), value))
+                .collect()
+        }
+        Value::Array(items) => items.iter().map(|item| (None, item)).collect(),
+        scalar => return text.push_str(&scalar.to_string()),
+    };
+    let (open, close) = if value.is_object() {
+        ('{', '}')
+    } else {
+        ('[', ']')
+    };
+    text.push(open);
+    for (i, (key, item)) in items.into_iter().enumerate() {
+        if i > 0 {
+            text.push(',');
+        }
+        if let Some(key) = key {
+            text.push_str(&Value::from(key.as_str()).to_string());
+            text.push(':');
+        }
+        write_sorted(item, text);
+    }
+    text.push(close);
+}
+
+/// Puts `from` into `into`: objects are merged, everything else replaces.
+fn merge(into: &mut Object, from: &Object) {
+    for (key, value) in from {
+        match (into.get_mut(key), value) {
+            (Some(Value::Object(into)), Value::Object(from)) => merge(into, from),
+            _ => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What is known not to pass, per backend and device.
+
+use std::{fmt, fs, io::ErrorKind};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use evidence::{Outcome, TestId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Errors, Registry,
+    error::Fault,
+    outline::{Outline, path},
+    parse::parse,
+    rules::is_kebab,
+    words::{list, nearest},
+};
+
+/// The checks of the harness, by the names of their functions.
+pub const CHECKS: &[&str] = &[
+    "batch_equals_singles",
+    "cached_decode_matches_full",
+    "forward_matches_reference",
+    "later_tokens_do_matter",
+    "later_tokens_do_not_matter",
+    "padding_changes_nothing",
+    "refuses_bad_input",
+];
+
+/// The list for one backend on one device, sorted; a check that is not in it is expected to pass.
+#[derive(Clone, Debug)]
+pub struct Expectations {
+    file: Utf8PathBuf,
+    text: String,
+    entries: Vec<Expectation>,
+}
+
+/// One check that is known not to pass.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// transformers' `model_type`.
+    pub family: String,
+    /// Absent for the base case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The check, as its function in the harness is called.
+    pub check: String,
+    /// Absent for every setting of the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
+    /// What comes of it; never `pass`.
+    pub outcome: Outcome,
+    /// Why, in a sentence.
+    pub cause: String,
+    /// The upstream report, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+}
+
+impl Expectation {
+    /// What the list is sorted by.
+    fn order(&self) -> (&str, Option<&str>, &str, Option<&str>) {
+        (
+            &self.family,
+            self.variant.as_deref(),
+            &self.check,
+            self.setting.as_deref(),
+        )
+    }
+}
+
+impl fmt::Display for Expectation {
+    /// `bert.relu: forward_matches_reference (unoptimised)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.family)?;
+        if let Some(variant) = &self.variant {
+            write!(f, ".{variant}")?;
+        }
+        write!(f, ": {}", self.check)?;
+        if let Some(setting) = &self.setting {
+            write!(f, " ({setting})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Expectations {
+    /// Where the list lives below `model-registry/`.
+    pub fn path(backend: &str, device: &str) -> Utf8PathBuf {
+        format!("expectations/{backend}-{device}.yaml").into()
+    }
+
+    /// Reads the list; an absent file is an empty one. `root` is `model-registry/`.
+    pub fn load(root: &Utf8Path, backend: &str, device: &str) -> Result<Self, Errors> {
+        let path = Self::path(backend, device);
+        match fs::read_to_string(root.join(&path)) {
+            Ok(text) => Self::from_source(&path, text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self {
+                file: path,
+                text: String::new(),
+                entries: Vec::new(),
+            }),
+            Err(error) => {
+                Err(Box::new(Error::whole(&path, error, "make it readable UTF-8 text")).into())
+            }
+        }
+    }
+
+    /// What [`Expectations::load`] makes of the file once read.
+    pub fn from_source(path: &Utf8Path, text: String) -> Result<Self, Errors> {
+        let only_comments = text
+            .lines()
+            .all(|line| line.is_empty() || line.starts_with('#'));
+        let entries = if only_comments {
+            Vec::new()
+        } else {
+            parse(path, &text)?
+        };
+        let this = Self {
+            file: path.to_owned(),
+            text,
+            entries,
+        };
+        this.located(this.lint())?;
+        Ok(this)
+    }
+
+    /// Takes entries in any order; what is wrong with them is shown in the file they would make.
+    pub fn from_entries(
+        backend: &str,
+        device: &str,
+        mut entries: Vec<Expectation>,
+    ) -> Result<Self, Errors> {
+        entries.sort_by(|a, b| a.order().cmp(&b.order()));
+        let file = Self::path(backend, device);
+        let mut text = format!(
+            "# What {backend} on {device} is known not to pass; `cargo xtask bless` rewrites it and keeps the causes.\n"
+        );
+        if !entries.is_empty() {
+            let yaml = serde_saphyr::to_string(&entries);
+            text += &yaml.map_err(|error| Box::new(Error::whole(&file, error, "plain text")))?;
+        }
+        Self::from_source(&file, text)
+    }
+
+    /// The entry that a test falls under.
+    pub fn lookup(&self, test: &TestId) -> Option<&Expectation> {
+        self.entries.iter().find(|entry| {
+            entry.family == test.family
+                && entry.variant == test.variant
+                && entry.check == test.check
+                && (entry.setting.is_none() || entry.setting == test.setting)
+        })
+    }
+
+    /// All entries, sorted.
+    pub fn entries(&self) -> &[Expectation] {
+        &self.entries
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether every family, variant and check in the list exists.
+    pub fn check_against(&self, registry: &Registry) -> Result<(), Errors> {
+        let mut faults = Vec::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            let at = |key: &str| path(&[&i.to_string(), key]);
+            match (registry.family(&entry.family), &entry.variant) {
+                (None, _) => {
+                    let names = registry.families().iter().map(|family| &family.family);
+                    let help = format!(
+                        "{}remove the entry, or add the family",
+                        nearest(&entry.family, names)
+                    );
+                    faults.push(Fault::value(
+                        at("family"),
+                        format!("no family is called `{}`", entry.family),
+                        help,
+                    ));
+                }
+                (Some(family), Some(variant)) if !family.variants.contains_key(variant) => {
+                    let names = family.variants.keys();
+                    let help = format!("{}valid: {}", nearest(variant, names.clone()), list(names));
+                    let message = format!("`{}` has no variant `{variant}`", entry.family);
+                    faults.push(Fault::value(at("variant"), message, help));
+                }
+                _ => {}
+            }
+            if !CHECKS.contains(&entry.check.as_str()) {
+                let help = format!("{}valid: {}", nearest(&entry.check, CHECKS), list(CHECKS));
+                faults.push(Fault::value(
+                    at("check"),
+                    format!("no check is called `{}`", entry.check),
+                    help,
+                ));
+            }
+        }
+        self.located(faults)
+    }
+
+    fn lint(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            let at = |key: &str| path(&[&i.to_string(), key]);
+            if entry.outcome == Outcome::Pass {
+                let help = "remove the entry; what is not listed is expected to pass";
+                faults.push(Fault::value(at("outcome"), "an expected pass", help));
+            }
+            if entry.cause.trim().is_empty() {
+                faults.push(Fault::value(
+                    at("cause"),
+                    "an empty cause",
+                    "say in a sentence why it does not pass",
+                ));
+            }
+            if entry
+                .setting
+                .as_deref()
+                .is_some_and(|setting| !is_kebab(setting))
+            {
+                faults.push(Fault::value(
+                    at("setting"),
+                    "no name for a setting",
+                    "`unoptimised`",
+                ));
+            }
+            if entry
+                .upstream
+                .as_deref()
+                .is_some_and(|link| !link.starts_with("https://"))
+            {
+                faults.push(Fault::value(at("upstream"), "no link", "https://…"));
+            }
+            let Some(before) = i.checked_sub(1).and_then(|before| self.entries.get(before)) else {
+                continue;
+            };
+            if entry.order() < before.order() {
+                let message = format!("`{entry}` stands after `{before}`");
+                faults.push(Fault::value(
+                    at("family"),
+                    message,
+                    "sort by family, variant, check and setting",
+                ));
+            }
+            let twin = self.entries[..i].iter().find(|other| {
+                other.family == entry.family
+                    && other.variant == entry.variant
+                    && other.check == entry.check
+                    && (other.setting == entry.setting
+                        || other.setting.is_none()
+                        || entry.setting.is_none())
+            });
+            if let Some(twin) = twin {
+                let message = format!("`{entry}` is listed already, as `{twin}`");
+                faults.push(Fault::value(
+                    at("family"),
+                    message,
+                    "keep one; no setting means every setting",
+                ));
+            }
+        }
+        faults
+    }
+
+    fn located(&self, faults: Vec<Fault>) -> Result<(), Errors> {
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let outline = Outline::of(&self.text).unwrap_or_default();
+        let locate = |fault: Fault| fault.locate(&self.file, &self.text, &outline);
+        Errors::check(faults.into_iter().map(locate).collect())
+    }
+}

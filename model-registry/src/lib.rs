@@ -1,0 +1,35 @@
+//! The families, their facts, and what is expected of each backend: loading, checking, querying.
+
+mod axis;
+mod binding;
+mod case;
+mod error;
+mod expectations;
+mod family;
+mod input;
+mod kinds;
+mod lints;
+mod outline;
+mod parse;
+mod registry;
+mod rules;
+mod source;
+mod words;
+
+pub use axis::{Axis, Size};
+pub use binding::{Binding, Cache, Translation};
+pub use case::{RECORDER_FORMAT, ResolvedCase};
+pub use error::{Error, Errors};
+pub use expectations::{CHECKS, Expectation, Expectations};
+pub use family::{Family, Object, Transformers, Variant};
+pub use input::{Filled, Input, Media, Prompt, Range};
+pub use kinds::{Architecture, Category, Modality, Priority};
+pub use registry::Registry;
+pub use source::Source;
+
+/// The JSON Schema of a family file, as `model-registry/schema.json` holds it.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Family);
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    format!("{text}\n")
+}

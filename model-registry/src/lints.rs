@@ -1,0 +1,139 @@
+//! Rules that keep a family from being too easy; a family may waive one with a reason.
+
+mod batch_of_two;
+mod distinct_dimensions;
+mod dynamic_graph;
+mod epsilon_variant;
+mod grouped_heads;
+mod more_experts;
+mod sizes_only;
+mod unequal_lengths;
+mod window_shorter;
+
+use serde_json::Value;
+
+use crate::{
+    CHECKS, Family, Object, ResolvedCase,
+    error::Fault,
+    outline::{Path, path},
+    words::{list, nearest},
+};
+
+/// Every lint by the name that a waiver gives.
+pub(crate) const LINTS: &[(&str, Lint)] = &[
+    ("batch-of-two", batch_of_two::check),
+    ("distinct-dimensions", distinct_dimensions::check),
+    ("dynamic-graph", dynamic_graph::check),
+    ("epsilon-variant", epsilon_variant::check),
+    ("grouped-heads", grouped_heads::check),
+    ("more-experts", more_experts::check),
+    ("sizes-only", sizes_only::check),
+    ("unequal-lengths", unequal_lengths::check),
+    ("window-shorter", window_shorter::check),
+];
+
+type Lint = fn(&Family) -> Vec<Fault>;
+
+pub(crate) fn check(family: &Family, faults: &mut Vec<Fault>) {
+    for (rule, lint) in LINTS {
+        let broken = lint(family);
+        match family.waives.get(*rule) {
+            None => faults.extend(
+                broken
+                    .into_iter()
+                    .map(|fault| fault.of_rule(rule).where_given(&family.transformers)),
+            ),
+            Some(_) if broken.is_empty() => {
+                let message = format!("`{rule}` is waived, and nothing breaks it");
+                faults.push(Fault::key(
+                    path(&["waives", rule]),
+                    message,
+                    "remove the waiver",
+                ));
+            }
+            Some(reason) if reason.trim().is_empty() => faults.push(without_reason(rule)),
+            Some(_) => {}
+        }
+    }
+    waived_checks(family, faults);
+    let names: Vec<_> = LINTS
+        .iter()
+        .map(|(rule, _)| *rule)
+        .chain(waivable_checks())
+        .collect();
+    for rule in family
+        .waives
+        .keys()
+        .filter(|rule| !names.contains(&rule.as_str()))
+    {
+        let help = format!("{}valid: {}", nearest(rule, &names), list(&names));
+        faults.push(Fault::key(
+            path(&["waives", rule]),
+            format!("no rule is called `{rule}`"),
+            help,
+        ));
+    }
+}
+
+/// Checks that a family may waive where PyTorch itself does not keep what they claim.
+fn waivable_checks() -> impl Iterator<Item = &'static str> {
+    CHECKS
+        .iter()
+        .copied()
+        .filter(|check| *check != "forward_matches_reference")
+}
+
+fn waived_checks(family: &Family, faults: &mut Vec<Fault>) {
+    for check in waivable_checks() {
+        if family
+            .waives
+            .get(check)
+            .is_some_and(|reason| reason.trim().is_empty())
+        {
+            faults.push(without_reason(check));
+        }
+    }
+}
+
+fn without_reason(rule: &str) -> Fault {
+    let message = format!("`{rule}` is waived without a reason");
+    Fault::key(
+        path(&["waives", rule]),
+        message,
+        "say why this family cannot keep it",
+    )
+}
+
+/// A config and the configs of its parts, each with its path.
+fn configs(at: Path, config: &Object) -> Vec<(Path, &Object)> {
+    let mut all = vec![(at.clone(), config)];
+    for (name, value) in config {
+        if let Value::Object(part) = value {
+            let mut at = at.clone();
+            at.push(name.clone());
+            all.extend(configs(at, part));
+        }
+    }
+    all
+}
+
+/// Where a case's config is written.
+fn config_path(case: &ResolvedCase<'_>) -> Path {
+    match case.variant {
+        Some(variant) => path(&["variants", variant, "config"]),
+        None => path(&["transformers", "config"]),
+    }
+}
+
+/// The first of these fields that is a whole number.
+fn number(config: &Object, names: &[&str]) -> Option<(String, u64)> {
+    names
+        .iter()
+        .find_map(|name| Some(((*name).to_owned(), config.get(*name)?.as_u64()?)))
+}
+
+fn below(at: &Path, name: &str) -> Path {
+    let mut at = at.clone();
+    at.push(name.to_owned());
+    at
+}
