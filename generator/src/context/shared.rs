@@ -1,0 +1,97 @@
+//! What the files that families share see: the lists of modules, and the manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model_registry::{Family, Registry, Source};
+use serde::Serialize;
+
+use super::names::module;
+use crate::{error::Error, snippet};
+
+/// One test crate.
+#[derive(Debug, Serialize)]
+pub(crate) struct CategoryContext {
+    pub(crate) category: &'static str,
+    modules: Vec<String>,
+}
+
+/// The test crates that have a family, by name.
+pub(crate) fn categories(registry: &Registry) -> Vec<CategoryContext> {
+    let mut modules = BTreeMap::<_, BTreeSet<String>>::new();
+    for family in registry.families() {
+        modules
+            .entry(family.category.name())
+            .or_default()
+            .insert(module(&family.family));
+    }
+    modules
+        .into_iter()
+        .map(|(category, modules)| CategoryContext {
+            category,
+            modules: modules.into_iter().collect(),
+        })
+        .collect()
+}
+
+/// The manifest of the emitted package.
+#[derive(Debug, Serialize)]
+pub(crate) struct ManifestContext {
+    /// The packages of candle that emitted code names.
+    candle: Vec<&'static str>,
+    /// The other packages that it names.
+    others: Vec<&'static str>,
+}
+
+impl ManifestContext {
+    pub(crate) fn new(registry: &Registry) -> Result<Self, Error> {
+        let mut names = BTreeSet::new();
+        for family in registry.families() {
+            names.extend(crates(family)?);
+        }
+        let known = |packages: &[&'static str]| {
+            packages
+                .iter()
+                .copied()
+                .filter(|name| names.contains(&name.replace('-', "_")))
+                .collect()
+        };
+        Ok(Self {
+            candle: known(&["candle-core", "candle-nn", "candle-transformers"]),
+            others: known(&["serde_json"]),
+        })
+    }
+}
+
+/// The identifiers of a family's emitted Rust that could name a crate.
+fn crates(family: &Family) -> Result<BTreeSet<String>, Error> {
+    let mut names = BTreeSet::new();
+    for case in family.cases() {
+        let Some(binding) = case.candle else { continue };
+        let snippets = [
+            &binding.imports,
+            &binding.config,
+            &binding.model,
+            &binding.load,
+        ]
+        .into_iter()
+        .chain(&binding.prepare)
+        .chain(&binding.reset)
+        .chain(&binding.forward)
+        .chain(
+            binding
+                .cache
+                .iter()
+                .flat_map(|cache| [&cache.ty, &cache.new]),
+        )
+        .chain(binding.outputs.values());
+        let read = |source: &Source| {
+            snippet::identifiers(source.as_str()).map_err(|error| {
+                Error::registry(&family.family, family.path(), Some(source.line()), error)
+            })
+        };
+        for source in snippets {
+            names.extend(read(source)?);
+        }
+    }
+    Ok(names)
+}

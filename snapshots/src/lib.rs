@@ -1,0 +1,1 @@
+//! What has been recorded and approved: PyTorch's numbers in `references/`, and representative emitted files in `tests/`.
