@@ -1,0 +1,84 @@
+"""Weights that cannot matter are listed with a reason, or the reference is refused."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from touchstone.recording import one, sensitivity  # noqa: E402
+from touchstone.recording.refusal import Refused  # noqa: E402
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return lambda case: one.Recording(case, tmp_path)
+
+
+def inert(made):
+    return dict(sensitivity.inert(made.case, made.models.double, made.arrays, made.weights))
+
+
+def test_key_biases_and_an_unused_pooler_are_listed(recording, bert):
+    assert inert(recording(bert)) == {
+        "encoder.layer.0.attention.self.key.bias": sensitivity.SHIFT,
+        "encoder.layer.1.attention.self.key.bias": sensitivity.SHIFT,
+        "pooler.dense.bias": sensitivity.UNREACHED,
+        "pooler.dense.weight": sensitivity.UNREACHED,
+    }
+
+
+def test_a_dead_layer_is_refused(recording, make_bert):
+    made = recording(make_bert(config={"hidden_act": "relu"}))
+    made.models.double.encoder.layer[0].intermediate.dense.bias.data.fill_(-1e3)
+    with pytest.raises(Refused, match=r"weight `encoder.layer.0.intermediate.dense.bias` has no effect .* for no known reason"):
+        inert(made)
+
+
+def test_an_effect_that_float32_would_drown_is_refused(recording, bert):
+    made = recording(bert)
+    made.models.double.encoder.layer[0].output.dense.weight.data.mul_(1e-9)
+    with pytest.raises(Refused, match="moves the compared outputs too little to be seen"):
+        inert(made)
+
+
+def test_a_model_without_any_effect_is_refused(recording, bert):
+    made = recording(bert)
+    norm = made.models.double.encoder.layer[1].output.LayerNorm
+    norm.weight.data.zero_()
+    with pytest.raises(Refused):
+        inert(made)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encoder.layer.0.attention.self.key.bias",
+        "model.layers.3.self_attn.k_proj.bias",
+        "blocks.0.attn.k.bias",
+        "transformer.layer.0.attention.k_lin.bias",
+        "layers.0.key_proj.bias",
+    ],
+)
+def test_names_of_key_biases(name):
+    assert sensitivity.KEY_BIAS.search(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["encoder.layer.0.attention.self.query.bias", "layers.0.self_attn.k_proj.weight", "task.bias", "monkey.bias", "mlp.fc1.bias"],
+)
+def test_other_names_are_no_key_biases(name):
+    assert not sensitivity.KEY_BIAS.search(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "saved", "same"),
+    [
+        ("model.encoder.fc", "model.encoder.fc", True),
+        ("model.encoder.fc", "encoder.fc", True),
+        ("encoder.fc", "model.encoder.fc", True),
+        ("my_encoder.fc", "encoder.fc", False),
+        ("", "encoder.fc", False),
+    ],
+)
+def test_saved_names_find_their_module(name, saved, same):
+    assert sensitivity.same_module(name, saved) is same

@@ -1,0 +1,179 @@
+"""transformers, live: a case's model with a checkpoint's weights, its inputs and its outputs."""
+
+import os
+
+# One thread: sums are added in one order, and two recordings give the same bytes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import inspect
+import re
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from touchstone.case import Case
+from touchstone.inputs import Vocabulary
+
+torch.set_num_threads(1)
+transformers.logging.disable_progress_bar()
+# Notices to users of transformers; what matters here is checked.
+warnings.filterwarnings("ignore")
+
+SPECIAL = re.compile(r"_token_(id|ids|index)$|^(image|video|audio)_token$")
+#: What transformers writes into a config that says nothing about the model.
+VOLATILE = ("transformers_version", "_name_or_path")
+
+
+def model_class(case: Case) -> type:
+    """transformers' class of that name."""
+    found = getattr(transformers, case.model, None)
+    if found is None:
+        raise ValueError(f"transformers {transformers.__version__} has no class `{case.model}`")
+    return found
+
+
+def config_of(case: Case):
+    """A fresh config, with attention and experts in their plain form."""
+    config = model_class(case).config_class(**case.config)
+    config._attn_implementation = "eager"
+    return config
+
+
+def initialised(case: Case, seed: int) -> torch.nn.Module:
+    """A model as transformers initialises it."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    model = model_class(case)._from_config(config_of(case), dtype=torch.float32, experts_implementation="eager")
+    return model.eval()
+
+
+def loaded(case: Case, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    """A model with the weights of a folder; anything missing, unexpected or of another shape is an error."""
+    config = config_of(case)
+    torch.manual_seed(0)
+    model, info = model_class(case).from_pretrained(
+        folder,
+        config=config,
+        dtype=dtype,
+        attn_implementation="eager",
+        experts_implementation="eager",
+        output_loading_info=True,
+        local_files_only=True,
+    )
+    faults = {what: sorted(map(str, names)) for what, names in info.items() if names}
+    if faults:
+        raise ValueError(f"from_pretrained did not take the checkpoint as written: {faults}")
+    without_cache(model)
+    return model.eval()
+
+
+def without_cache(model: torch.nn.Module) -> None:
+    """Caches change no number of one forward pass and cannot be exported."""
+    for module in model.modules():
+        config = getattr(module, "config", None)
+        if getattr(config, "use_cache", None):
+            config.use_cache = False
+
+
+def call_of(case: Case, model: torch.nn.Module) -> dict[str, Any]:
+    """The constant arguments of `forward`."""
+    known = inspect.signature(model.forward).parameters
+    fixed = {"use_cache": False, "return_dict": True}
+    return {name: value for name, value in fixed.items() if name in known} | case.call
+
+
+def tensors(arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+    """Inputs as torch takes them, floats in the precision of the run."""
+    # numpy widens: a float32 tensor must not exist in the float64 run, not even for one operator.
+    widened = np.float64 if dtype == torch.float64 else np.float32
+    taken = {}
+    for name, array in arrays.items():
+        is_float = array.dtype == np.float32
+        tensor = torch.from_numpy(np.array(array, dtype=widened if is_float else array.dtype))
+        taken[name] = tensor.to(dtype) if is_float else tensor
+    return taken
+
+
+def outputs_of(case: Case, answer: Any) -> dict[str, torch.Tensor]:
+    """The outputs that the case names."""
+    named = {}
+    for name in sorted(case.outputs):
+        value = answer.get(name) if isinstance(answer, dict) else getattr(answer, name, None)
+        if not isinstance(value, torch.Tensor):
+            has = [key for key, item in answer.items() if isinstance(item, torch.Tensor)] if hasattr(answer, "items") else []
+            raise ValueError(f"output `{name}` of {case.model} is {type(value).__name__} (tensors: {', '.join(has)})")
+        named[name] = value
+    return named
+
+
+def forward(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float32):
+    """One pass, as tensors by name."""
+    return outputs_of(case, model(**tensors(arrays, dtype), **call_of(case, model)))
+
+
+def run(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float32):
+    """One pass without gradients, as float64 arrays by name."""
+    with torch.no_grad():
+        return as_arrays(forward(case, model, arrays, dtype))
+
+
+def as_arrays(outputs: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: value.detach().to(torch.float64).numpy().copy() for name, value in outputs.items()}
+
+
+def vocabulary_of(config) -> Any:
+    """Which ids an input's tokens are drawn from: its own part of the config, never a special one."""
+    special = frozenset(special_ids(config.to_dict()))
+
+    def find(name: str) -> Vocabulary:
+        below = vocabulary_size(config, name)
+        if below is None:
+            raise ValueError(f"input `{name}` takes tokens, and the config names no vocab_size")
+        return Vocabulary(below, special)
+
+    return find
+
+
+def vocabulary_size(config, name: str) -> int | None:
+    """`vocab_size` of the decoder's config for decoder inputs, else of the text config, else the smallest found."""
+    text = config.get_text_config(decoder=True) if name.startswith("decoder_") else config
+    for candidate in (text, getattr(config, "text_config", None), getattr(config, "encoder", None)):
+        size = getattr(candidate, "vocab_size", None)
+        if isinstance(size, int):
+            return size
+    return min(sizes_in(config.to_dict()), default=None)
+
+
+def sizes_in(config: dict) -> list[int]:
+    found = [value for key, value in config.items() if key == "vocab_size" and isinstance(value, int)]
+    return found + [size for value in config.values() if isinstance(value, dict) for size in sizes_in(value)]
+
+
+def special_ids(config: Any) -> set[int]:
+    """Every id that the config gives a meaning, at any depth."""
+    found: set[int] = set()
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found |= special_ids(value)
+        elif SPECIAL.search(str(key)):
+            found |= {i for i in (value if isinstance(value, list) else [value]) if isinstance(i, int) and not isinstance(i, bool)}
+    return found
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype):
+    """Tensors made without a dtype get this one."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -1,0 +1,138 @@
+"""Which weights the outputs depend on: one float64 backward of a random projection of all outputs."""
+
+import copy
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from touchstone import live, weights
+from touchstone.case import Case
+from touchstone.recording import fill, precision
+from touchstone.recording.refusal import Refused
+
+#: Below this share of the strongest weight's effect, a gradient in float64 is rounding.
+ROUNDING = 1e-13
+#: Below this share, an effect drowns in what float32 loses: a defect in reading the weight would not be seen.
+UNSEEN = 1e-7
+KEY_BIAS = re.compile(r"(^|[._])k(ey)?s?(_proj|_lin|_norm|_layer|_layernorm|_projection)?(\.\w+)*\.bias$|(^|[._])k_bias$")
+QUERY_KEY = re.compile(r"(^|[._])(q|k|query|key)(_proj|_lin|_projection)?$")
+VALUE = re.compile(r"(^|[._])(v|value)(_proj|_lin|_projection)?$")
+
+UNREACHED = "does not reach the compared outputs"
+ZERO_INPUT = "its input is zero everywhere"
+EQUAL_VALUES = "the values that its attention weighs are the same at every position"
+SHIFT = "a key bias adds one number to all scores of a row, which softmax ignores"
+
+
+def inert(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight]) -> list[tuple[str, str]]:
+    """Weights that cannot matter, each with a reason that was derived; refused if there is none."""
+    gradients, watch = saved_gradients(case, model, arrays)
+    effects = {w.name: effect(w, gradients) for w in saved if w.scale is not None}
+    reached = [value for value in effects.values() if value is not None]
+    strongest = max(reached, default=0.0)
+    if strongest == 0:
+        raise Refused("no weight reaches the compared outputs")
+    listed = []
+    for name, value in sorted(effects.items()):
+        if value is None:
+            listed.append((name, UNREACHED))
+        elif value <= ROUNDING * strongest:
+            listed.append((name, reason(name, value, watch)))
+        elif value <= UNSEEN * strongest:
+            raise Refused(f"weight `{name}` moves the compared outputs too little to be seen ({value / strongest:.1e} of the strongest)")
+    return listed
+
+
+def reason(name: str, value: float, watch: "Watch") -> str:
+    """Why a weight that is read has no effect."""
+    if KEY_BIAS.search(name):
+        return SHIFT
+    module = name.rpartition(".")[0]
+    if watch.has_zero_input(module):
+        return ZERO_INPUT
+    if QUERY_KEY.search(module) and watch.has_equal_values(module.rpartition(".")[0]):
+        return EQUAL_VALUES
+    hint = " [is no token routed to this expert? more tokens, or fewer experts, would help]" if ".experts." in name else ""
+    raise Refused(f"weight `{name}` has no effect on the compared outputs (gradient {value:.1e}), for no known reason{hint}")
+
+
+class Watch:
+    """Remembers which modules saw only zeros, and which gave every position the same."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.zero: dict[str, bool] = {}
+        self.equal: dict[str, bool] = {}
+        self.hooks = [module.register_forward_hook(self.see(name)) for name, module in model.named_modules()]
+
+    def see(self, name: str):
+        def hook(module, args, output) -> None:
+            if args and isinstance(args[0], torch.Tensor) and args[0].is_floating_point():
+                self.zero[name] = self.zero.get(name, True) and not args[0].any()
+            if isinstance(output, torch.Tensor) and output.dim() >= 3:
+                self.equal[name] = self.equal.get(name, True) and bool((output == output[:, :1]).all())
+
+        return hook
+
+    def close(self) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def has_zero_input(self, module: str) -> bool:
+        return any(self.zero[name] for name in self.zero if same_module(name, module))
+
+    def has_equal_values(self, attention: str) -> bool:
+        """Whether the value projection inside `attention` gives every position the same."""
+        return any(
+            self.equal[name]
+            for name in self.equal
+            if VALUE.search(name) and same_module(name.rpartition(".")[0], attention)
+        )
+
+
+def same_module(name: str, saved: str) -> bool:
+    """A saved name may lack or have a prefix that the model's own has."""
+    return bool(name) and bool(saved) and (name == saved or name.endswith(f".{saved}") or saved.endswith(f".{name}"))
+
+
+def effect(weight: fill.Weight, gradients: dict[str, torch.Tensor]) -> float | None:
+    """How far the projection moves if the weight moves by its own scale; None if nothing leads from it there."""
+    gradient = gradients.get(weight.name)
+    if gradient is None or bool(torch.isnan(gradient).all()):
+        return None
+    return float(torch.nan_to_num(gradient).abs().max()) * weight.scale
+
+
+def saved_gradients(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray]) -> tuple[dict[str, torch.Tensor], Watch]:
+    """Gradients under the names of saved weights: written and read back as if they were the weights.
+
+    `save_pretrained` splits and renames what the model holds joined; it does the same to gradients. NaN marks a
+    parameter that no path leads to.
+    """
+    watch = Watch(model)
+    with torch.enable_grad(), precision.float64():
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+            parameter.grad = None
+        outputs = live.forward(case, model, arrays, torch.float64)
+        watch.close()
+        projected = sum((direction(name, value) * value).sum() for name, value in sorted(outputs.items()))
+        if not projected.requires_grad:
+            return {}, watch
+        projected.backward()
+    shown = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter, original in zip(shown.parameters(), model.parameters(), strict=True):
+            gradient = original.grad
+            parameter.copy_(torch.full_like(original, torch.nan) if gradient is None else gradient)
+    for parameter in model.parameters():
+        parameter.grad = None
+    with tempfile.TemporaryDirectory() as folder:
+        return fill.saved(shown, Path(folder)), watch
+
+
+def direction(name: str, value: torch.Tensor) -> torch.Tensor:
+    """Fixed pseudo-random numbers of the output's shape."""
+    return torch.from_numpy(weights.fill(f"projection/{name}", tuple(value.shape), 1.0, 0.0)).double()
