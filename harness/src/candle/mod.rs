@@ -1,0 +1,18 @@
+//! Families as candle-transformers implements them.
+
+mod config;
+mod device;
+mod model;
+mod native;
+mod renames;
+mod tensors;
+
+pub use candle_core::Result;
+
+pub use config::{Field, Json};
+pub use model::Model;
+pub use native::{Native, NativeSession, native};
+pub use tensors::Tensors;
+
+/// A builder over the checkpoint's weights, as every candle-transformers constructor takes it.
+pub type VarBuilder = candle_nn::VarBuilder<'static>;

@@ -1,0 +1,111 @@
+//! The backend that runs a family's binding to candle-transformers.
+
+use std::{collections::BTreeMap, marker::PhantomData};
+
+use candle_core::{DType, Device};
+
+use super::{Model, Tensors, VarBuilder, config, device, renames::rename};
+use crate::{
+    array,
+    backend::{self, Backend, Capabilities, Failure, Session},
+    reference::Reference,
+    words::without_backtrace,
+};
+
+/// The version that the workspace pins; a test compares it with the table.
+const VERSION: &str = "0.11.1";
+
+/// candle, through a family's own API.
+#[derive(Clone, Copy, Debug)]
+pub struct Native<M>(PhantomData<M>);
+
+/// The family as candle-transformers implements it.
+pub fn native<M: Model>() -> Native<M> {
+    Native(PhantomData)
+}
+
+impl<M: Model> Backend for Native<M> {
+    type Session = NativeSession<M>;
+
+    fn name(&self) -> &'static str {
+        "candle"
+    }
+
+    fn versions(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("candle".to_owned(), VERSION.to_owned())])
+    }
+
+    fn capabilities(&self, _reference: &Reference) -> Capabilities {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Capabilities {
+            inputs: owned(M::INPUTS),
+            outputs: owned(M::OUTPUTS),
+            last_position: owned(M::LAST_POSITION),
+            decodes_along: M::DECODES_ALONG.map(str::to_owned),
+            caches: M::CACHES,
+            fixed: BTreeMap::new(),
+        }
+    }
+
+    fn load(
+        &self,
+        reference: &Reference,
+        device: backend::Device,
+    ) -> Result<NativeSession<M>, Failure> {
+        let device = device::open(device)?;
+        let config =
+            config::read(&reference.manifest().config, M::TRANSLATES).map_err(Failure::load)?;
+        let path = reference.weights()?.path().to_owned();
+        // SAFETY: the file is written once, under a name that holds its content's digest, and
+        // replaced only by renaming another over it, which leaves this mapping alone.
+        let weights = unsafe {
+            VarBuilder::from_mmaped_safetensors(&[path.as_std_path()], DType::F32, &device)
+        }
+        .map_err(|error| {
+            Failure::load(format!("{path}: {}", without_backtrace(&error.to_string())))
+        })?
+        .rename_f(|name| rename(M::RENAMES, name));
+        let model = M::load(config, weights)
+            .map_err(|error| Failure::load(without_backtrace(&error.to_string())))?;
+        Ok(NativeSession { model, device })
+    }
+}
+
+/// A model in candle.
+#[derive(Debug)]
+pub struct NativeSession<M> {
+    model: M,
+    device: Device,
+}
+
+impl<M: Model> Session for NativeSession<M> {
+    fn run(&mut self, inputs: &array::Tensors, position: usize) -> Result<array::Tensors, Failure> {
+        let failure =
+            |error: candle_core::Error| Failure::run(without_backtrace(&error.to_string()));
+        let inputs = Tensors::to_device(inputs, &self.device).map_err(failure)?;
+        self.model
+            .forward(&inputs, position)
+            .and_then(|outputs| outputs.to_arrays())
+            .map_err(failure)
+    }
+
+    fn reset(&mut self) -> Result<(), Failure> {
+        self.model.reset().map_err(|error| {
+            Failure::run(format!("reset: {}", without_backtrace(&error.to_string())))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_the_workspace_pins() {
+        let table = include_str!("../../../Cargo.toml");
+        assert!(
+            table.contains(&format!("candle-core = {{ version = \"={VERSION}\"")),
+            "{VERSION}"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! From a check to its record: run, look up what is expected, write the evidence, fail if they differ.
+
+use std::{collections::BTreeMap, fs::OpenOptions, io::Write, sync::Arc, time::Instant};
+
+use camino::Utf8Path;
+use evidence::{Event, Outcome, Record, TestId};
+use model_registry::Expectations;
+
+use crate::{
+    Case,
+    backend::{Backend, Device, Failure},
+    complaint, panics, peak,
+    reference::Reference,
+    site::Site,
+    trial::Trial,
+    verdict::Verdict,
+};
+
+/// Runs a check and fails the test if what came of it is not what is expected.
+#[track_caller]
+pub(crate) fn judge<B: Backend>(
+    check: &str,
+    case: &Case,
+    backend: &B,
+    examine: impl FnOnce(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
+) {
+    let recorded = Site::from_env().and_then(|site| record(&site, check, case, backend, examine));
+    let complaint = match recorded {
+        Ok(record) if record.is_as_expected() => return,
+        Ok(record) => complaint::about(&record),
+        Err(error) => error,
+    };
+    panic!("{complaint}");
+}
+
+/// Runs a check and gives its record, which is also appended to the site's evidence.
+pub fn record<B: Backend>(
+    site: &Site,
+    check: &str,
+    case: &Case,
+    backend: &B,
+    examine: impl FnOnce(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
+) -> Result<Record, String> {
+    let test = TestId {
+        category: case.category.to_owned(),
+        family: case.family.to_owned(),
+        variant: case.variant.map(str::to_owned),
+        backend: backend.name().to_owned(),
+        setting: backend.setting().map(str::to_owned),
+        check: check.to_owned(),
+    };
+    append(site, &Event::Begin(test.clone()))?;
+
+    let start = Instant::now();
+    let reference = Reference::load(&site.root, case);
+    let digest = reference
+        .as_ref()
+        .map(|reference| reference.manifest().digest.clone())
+        .ok();
+    let verdict = reference
+        .map_err(|error| Failure::load(error.to_string()))
+        .and_then(|reference| tried(site, reference, backend, examine))
+        .unwrap_or_else(Verdict::from);
+    let seconds = start.elapsed().as_secs_f64();
+
+    let registry = site.root.join("model-registry");
+    let expectations = Expectations::load(&registry, backend.name(), site.device.name())
+        .map_err(|error| error.to_string())?;
+    let expectation = expectations.lookup(&test);
+    let (outcome, outputs, detail) = verdict.into_parts();
+    let record = Record {
+        device: site.device.name().to_owned(),
+        dtype: "f32".to_owned(),
+        outcome,
+        expected: expectation.map_or(Outcome::Pass, |expectation| expectation.outcome),
+        outputs,
+        detail,
+        cause: expectation.map(|expectation| expectation.cause.clone()),
+        seconds,
+        peak_bytes: peak::bytes(),
+        versions: backend.versions(),
+        reference: digest.unwrap_or_default(),
+        reproduce: reproduce(&test, site.device),
+        test,
+    };
+    append(site, &Event::Verdict(Box::new(record.clone())))?;
+    Ok(record)
+}
+
+/// Loading and checking; a panic in either is an outcome like any other.
+fn tried<B: Backend>(
+    site: &Site,
+    reference: Arc<Reference>,
+    backend: &B,
+    examine: impl FnOnce(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
+) -> Result<Verdict, Failure> {
+    let session = panics::catch(|| backend.load(&reference, site.device))
+        .unwrap_or_else(|said| Err(Failure::load(format!("panicked: {said}"))))?;
+    let capabilities = backend.capabilities(&reference);
+    let mut trial = Trial::new(reference, capabilities, session);
+    panics::catch(|| examine(&mut trial))
+        .unwrap_or_else(|said| Err(Failure::run(format!("the check panicked: {said}"))))
+}
+
+/// One write a line, so that lines of parallel tests never mix.
+fn append(site: &Site, event: &Event) -> Result<(), String> {
+    let Some(path) = &site.evidence else {
+        return Ok(());
+    };
+    let failed =
+        |error: &dyn std::fmt::Display| format!("{path}: evidence cannot be written: {error}");
+    let mut line = serde_json::to_vec(event).map_err(|error| failed(&error))?;
+    line.push(b'\n');
+    open(path)
+        .and_then(|mut file| file.write_all(&line))
+        .map_err(|error| failed(&error))
+}
+
+fn open(path: &Utf8Path) -> std::io::Result<std::fs::File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn reproduce(test: &TestId, device: Device) -> String {
+    let prefix = match device {
+        Device::Cpu => String::new(),
+        other => format!("TOUCHSTONE_DEVICE={} ", other.name()),
+    };
+    let (category, path) = (&test.category, test.rust_path());
+    format!("{prefix}cargo test -p generated --test {category} {path} -- --exact")
+}
+
+/// Versions as evidence holds them.
+pub(crate) fn versions<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs
+        .into_iter()
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .collect()
+}

@@ -1,0 +1,193 @@
+//! `record`: PyTorch's numbers into `snapshots/references`, or a check that they still are PyTorch's.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::Context;
+use clap::ArgGroup;
+use serde::Deserialize;
+
+use crate::{
+    exit::{Exit, Failure, Result},
+    interrupt, output,
+    progress::Progress,
+    python::{self, Environment},
+    regen::{self, Mode},
+    select, sources,
+    tree::Scope,
+    workspace::Workspace,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask record bert          record what of bert has changed
+  cargo xtask record --all         record whatever has changed
+  cargo xtask record --check bert  record again in memory and compare with what is on disk
+
+Needs PyTorch and transformers; makes target/python/recorder from the pins the first time.
+Commit what changes below snapshots/references together with its cause.";
+
+/// Record references with PyTorch, or check the recorded ones.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all"]).required(true))]
+pub struct Args {
+    /// The families, by name or alias.
+    #[arg(
+        value_name = "FAMILY",
+        conflicts_with = "all",
+        required_unless_present = "all"
+    )]
+    families: Vec<String>,
+    /// All families.
+    #[arg(long)]
+    all: bool,
+    /// Write nothing; record in memory and compare.
+    #[arg(long, conflicts_with = "force")]
+    check: bool,
+    /// Record also what has not changed.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What the recorder says about one case, one line of JSON each.
+#[derive(Debug, Deserialize)]
+struct Report {
+    case: String,
+    state: State,
+    #[serde(default)]
+    detail: String,
+    seconds: Option<f64>,
+}
+
+/// What became of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Recorded,
+    Unchanged,
+    Refused,
+    Failed,
+}
+
+impl Report {
+    fn line(&self) -> String {
+        let state = match self.state {
+            State::Recorded => "recorded",
+            State::Unchanged => "unchanged",
+            State::Refused => "refused",
+            State::Failed => "failed",
+        };
+        let seconds = self
+            .seconds
+            .map(|seconds| format!(" in {seconds:.1} s"))
+            .unwrap_or_default();
+        let colon = if self.detail.is_empty() { "" } else { ": " };
+        format!("{} {state}{seconds}{colon}{}", self.case, self.detail)
+    }
+}
+
+/// Records.
+pub fn run(workspace: &Workspace, args: &Args) -> Result {
+    let registry = sources::registry(workspace)?;
+    let families = if args.all {
+        registry.families().iter().collect()
+    } else {
+        select::families(&registry, &args.families)?
+    };
+    // The recorder reads the emitted Python, so a stale tree would be recorded as if it were true.
+    let emitted = sources::emitted(&registry, &sources::templates(None)?)?;
+    regen::settle(workspace, &emitted, Scope::Whole, Mode::Check)?;
+
+    let python = Environment::Recorder.ensure(workspace)?;
+    let mut command = Command::new(python);
+    command.args([
+        "-m",
+        "touchstone.record",
+        "--json",
+        "--root",
+        workspace.root.as_str(),
+    ]);
+    command
+        .args(args.check.then_some("--check"))
+        .args(args.force.then_some("--force"));
+    command.args(families.iter().map(|family| &family.family));
+    let (variable, folder) = python::path(workspace);
+    command.env(variable, folder).current_dir(&workspace.root);
+
+    let cases = families.iter().map(|family| family.cases().len()).sum();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start the recorder")?;
+    let reports = relay(&mut child, cases)?;
+    let status = child.wait().context("cannot wait for the recorder")?;
+    if interrupt::requested() {
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "stopped; what was recorded stays",
+        ));
+    }
+    conclude(&reports, cases, status.success())
+}
+
+/// Shows what the recorder says while it says it.
+fn relay(child: &mut Child, cases: usize) -> Result<Vec<Report>> {
+    let stdout = child.stdout.take().context("the recorder has no output")?;
+    let mut progress = Progress::new(cases, "cases");
+    let mut reports = Vec::new();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("cannot read what the recorder says")?;
+        match serde_json::from_str::<Report>(&line) {
+            Ok(report) => {
+                if matches!(report.state, State::Refused | State::Failed) {
+                    progress.note(report.line());
+                }
+                progress.done(report.line());
+                reports.push(report);
+            }
+            // A library's chatter; the reports are counted below, so none can hide here.
+            Err(_) => progress.note(line),
+        }
+    }
+    Ok(reports)
+}
+
+fn conclude(reports: &[Report], cases: usize, success: bool) -> Result {
+    let count = |state| {
+        reports
+            .iter()
+            .filter(|report| report.state == state)
+            .count()
+    };
+    let bad = count(State::Refused) + count(State::Failed);
+    output::say(format_args!(
+        "{} recorded, {} unchanged, {} refused, {} failed",
+        count(State::Recorded),
+        count(State::Unchanged),
+        count(State::Refused),
+        count(State::Failed),
+    ));
+    if reports.len() < cases {
+        let silent = output::count(cases - reports.len(), "case");
+        let message = format!("the recorder ended without a word on {silent}");
+        return Err(Failure::new(Exit::Unexpected, message));
+    }
+    if bad > 0 {
+        let list: Vec<_> = reports
+            .iter()
+            .filter(|report| matches!(report.state, State::Refused | State::Failed))
+            .map(|report| format!("  {}", report.line()))
+            .collect();
+        output::say(list.join("\n"));
+        return Ok(Exit::Unexpected);
+    }
+    if !success {
+        return Err(Failure::new(
+            Exit::Unexpected,
+            "the recorder failed after its last case",
+        ));
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,43 @@
+//! From names on the command line to families: by name, by alias, or with a suggestion.
+
+use model_registry::{Family, Registry};
+
+use crate::exit::{Exit, Failure, Result};
+
+/// The families of these names, each once, in the registry's order; every unknown name is told.
+pub fn families<'r>(registry: &'r Registry, names: &[String]) -> Result<Vec<&'r Family>> {
+    let mut faults = Vec::new();
+    let mut found = Vec::new();
+    for name in names {
+        match family(registry, name) {
+            Some(family) => found.push(family.family.as_str()),
+            None => faults.push(unknown(registry, name)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Failure::new(Exit::Usage, faults.join("\n")));
+    }
+    let chosen = |family: &&Family| found.contains(&family.family.as_str());
+    Ok(registry.families().iter().filter(chosen).collect())
+}
+
+/// The family of that name or alias.
+pub fn family<'r>(registry: &'r Registry, name: &str) -> Option<&'r Family> {
+    registry.family(name).or_else(|| {
+        let mut families = registry.families().iter();
+        families.find(|family| family.aliases.iter().any(|alias| alias == name))
+    })
+}
+
+/// What to say about a name that is none.
+pub fn unknown(registry: &Registry, name: &str) -> String {
+    let near = registry.suggest(name);
+    if near.is_empty() {
+        format!("no family is called `{name}` [all of them: `cargo xtask list`]")
+    } else {
+        format!(
+            "no family is called `{name}` [similar: {}]",
+            near.join(", ")
+        )
+    }
+}
