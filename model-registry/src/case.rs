@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Axis, Binding, Family, Input, Object, Size, Variant};
+use crate::{Axis, Binding, CHECKS, Family, Input, Object, Size, Variant};
 
 /// The version of what the recorder makes of a case; a new one ages every reference.
 pub const RECORDER_FORMAT: u32 = 1;
@@ -46,6 +46,14 @@ impl Family {
             .iter()
             .map(|(name, variant)| varied(base.clone(), name, variant));
         std::iter::once(base.clone()).chain(variants).collect()
+    }
+
+    /// The checks that are not made on this family, each with the reason.
+    pub fn waived_checks(&self) -> impl Iterator<Item = (&str, &str)> {
+        let waived = self.waives.iter();
+        waived
+            .filter(|(rule, _)| CHECKS.contains(&rule.as_str()))
+            .map(|(check, reason)| (check.as_str(), reason.as_str()))
     }
 
     /// The family without any variant.

@@ -151,7 +151,11 @@ fn case_context(
         constant: constant(case).to_owned(),
         adapter,
         backends: on_candle.into_iter().chain(on_ort).collect(),
-        waived: case.family.waives.keys().cloned().collect(),
+        waived: case
+            .family
+            .waived_checks()
+            .map(|(check, _)| check.to_owned())
+            .collect(),
     }
 }
 

@@ -129,7 +129,13 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let run = run_file::write(workspace, &id, &header, &results)?;
 
     output::say(table::render(&families, &backends, &run.records));
-    report::print(workspace, &run, &results, &run_file::path(workspace, &id));
+    report::print(
+        workspace,
+        &families,
+        &run,
+        &results,
+        &run_file::path(workspace, &id),
+    );
     let junit = junit::render(&id, &run.records).or_exit(Exit::Setup)?;
     let beside = run_file::path(workspace, &id).with_extension("junit.xml");
     for path in [Some(&beside), args.junit.as_ref()].into_iter().flatten() {

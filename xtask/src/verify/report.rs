@@ -4,15 +4,26 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use camino::Utf8Path;
 use evidence::{Metrics, Outcome, Record, Run};
+use model_registry::Family;
 
 use super::runner::Results;
 use crate::{output, workspace::Workspace};
 
 /// Prints it.
-pub(super) fn print(workspace: &Workspace, run: &Run, results: &Results, file: &Utf8Path) {
+pub(super) fn print(
+    workspace: &Workspace,
+    families: &[&Family],
+    run: &Run,
+    results: &Results,
+    file: &Utf8Path,
+) {
     let known = known(&run.records);
     if !known.is_empty() {
         output::say(format_args!("\nknown:\n{}", known.join("\n")));
+    }
+    let waived: Vec<_> = families.iter().flat_map(|family| waived(family)).collect();
+    if !waived.is_empty() {
+        output::say(format_args!("\nnot checked:\n{}", waived.join("\n")));
     }
     // A run that was stopped has one surprise, not hundreds.
     let told = |r: &&Record| !r.is_as_expected() && r.outcome != Outcome::Interrupted;
@@ -65,6 +76,13 @@ fn known(records: &[Record]) -> Vec<String> {
         format!("  {family} on {backend}: {outcome} in {checks}: {cause}")
     };
     groups.into_iter().map(line).collect()
+}
+
+/// The checks that a family's own numbers do not keep, and which are therefore not made.
+fn waived(family: &Family) -> impl Iterator<Item = String> {
+    let name = &family.family;
+    let checks = family.waived_checks();
+    checks.map(move |(check, reason)| format!("  {name}: {check}: {reason}"))
 }
 
 /// A surprise in full.
