@@ -14,9 +14,7 @@ use crate::{
     interrupt, output,
     progress::Progress,
     python::{self, Environment},
-    regen::{self, Mode},
-    select, sources,
-    tree::Scope,
+    regen, select, sources,
     workspace::Workspace,
 };
 
@@ -34,11 +32,7 @@ Commit what changes below snapshots/references together with its cause.";
 #[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all"]).required(true))]
 pub struct Args {
     /// The families, by name or alias.
-    #[arg(
-        value_name = "FAMILY",
-        conflicts_with = "all",
-        required_unless_present = "all"
-    )]
+    #[arg(value_name = "FAMILY")]
     families: Vec<String>,
     /// All families.
     #[arg(long)]
@@ -97,8 +91,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         select::families(&registry, &args.families)?
     };
     // The recorder reads the emitted Python, so a stale tree would be recorded as if it were true.
-    let emitted = sources::emitted(&registry, &sources::templates(None)?)?;
-    regen::settle(workspace, &emitted, Scope::Whole, Mode::Check)?;
+    regen::require_fresh(workspace, &registry)?;
 
     let python = Environment::Recorder.ensure(workspace)?;
     let mut command = Command::new(python);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, time::Instant};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use model_registry::Registry;
 use similar::TextDiff;
 
 use crate::{
@@ -104,11 +105,12 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
             Scope::Part,
         )
     };
-    let done = settle(workspace, &expected, scope, args.mode())?;
-    if let Some(stamp) = stamp {
+    let settled = settle(workspace, &expected, scope, args.mode())?;
+    // What is foreign is complained about in every run, so none of them may be spared.
+    if let Some(stamp) = stamp.filter(|_| !settled.is_foreign_there) {
         stamp.leave(expected.len())?;
     }
-    say(&done, start);
+    say(&settled.summary, start);
     Ok(Exit::Ok)
 }
 
@@ -116,14 +118,37 @@ fn say(done: &str, start: Instant) {
     output::say(format_args!("{done}, {} ms", start.elapsed().as_millis()));
 }
 
-/// Compares the tree with what it should be and does what the mode says; gives a summary.
+/// Every emitted file as it should be; fails unless the tree is exactly that.
+pub fn require_fresh(
+    workspace: &Workspace,
+    registry: &Registry,
+) -> Result<BTreeMap<Utf8PathBuf, String>> {
+    let expected = sources::emitted(registry, &sources::templates(None)?)?;
+    settle(workspace, &expected, Scope::Whole, Mode::Check)?;
+    Ok(expected)
+}
+
+/// What has been done.
+#[derive(Debug)]
+pub struct Settled {
+    /// In words.
+    pub summary: String,
+    /// Whether files remain among the emitted ones that are not ours.
+    pub is_foreign_there: bool,
+}
+
+/// Compares the tree with what it should be and does what the mode says.
 pub fn settle(
     workspace: &Workspace,
     expected: &BTreeMap<Utf8PathBuf, String>,
     scope: Scope,
     mode: Mode,
-) -> Result<String> {
+) -> Result<Settled> {
     let root = &workspace.root;
+    let settled = |summary: String, difference: &Difference| Settled {
+        summary,
+        is_foreign_there: !difference.foreign.is_empty(),
+    };
     match mode {
         Mode::Write => {
             // Two runs at once would take each other's temporary files for leftovers.
@@ -136,22 +161,21 @@ pub fn settle(
                     "warning: {path} is not emitted and lacks our mark; move it"
                 ));
             }
-            Ok(summary(&difference))
+            Ok(settled(summary(&difference), &difference))
         }
         Mode::Check => {
             let difference = tree::compare(root, expected, scope)?;
             if difference.is_none() {
-                return Ok(format!(
-                    "fresh: {}",
-                    output::count(difference.unchanged, "file")
-                ));
+                let files = output::count(difference.unchanged, "file");
+                return Ok(settled(format!("fresh: {files}"), &difference));
             }
             Err(stale(&difference))
         }
         Mode::DryRun => {
             let difference = tree::compare(root, expected, scope)?;
             print_diff(root, expected, &difference)?;
-            Ok(format!("dry run: {}", summary(&difference)))
+            let summary = format!("dry run: {}", summary(&difference));
+            Ok(settled(summary, &difference))
         }
     }
 }

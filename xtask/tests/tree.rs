@@ -62,6 +62,7 @@ impl Bed {
             root: self.root.clone(),
         };
         regen::settle(&workspace, &self.expected, Scope::Whole, mode)
+            .map(|settled| settled.summary)
             .map_err(|failure| (failure.exit, failure.to_string()))
     }
 
@@ -225,6 +226,11 @@ fn never_removes_what_is_not_ours() {
         Ok("3 written, 0 removed, 0 unchanged".into())
     );
     assert_eq!(bed.get("generated/notes.txt").as_deref(), Some("mine\n"));
+    let workspace = Workspace {
+        root: bed.root.clone(),
+    };
+    let again = regen::settle(&workspace, &bed.expected, Scope::Whole, Mode::Write);
+    assert!(again.expect("nothing to write").is_foreign_there);
     let (exit, message) = bed.settle(Mode::Check).expect_err("not only emitted files");
     assert_eq!(exit, Exit::Stale);
     assert!(

@@ -4,12 +4,7 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
-use xtask::{
-    regen::{self, Mode},
-    sources,
-    tree::Scope,
-    workspace::Workspace,
-};
+use xtask::{regen, sources, workspace::Workspace};
 
 fn workspace() -> Workspace {
     let package = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -35,10 +30,7 @@ fn rust_files(root: &Utf8Path) -> Vec<Utf8PathBuf> {
 fn the_emitted_tests_are_fresh() {
     let workspace = workspace();
     let registry = sources::registry(&workspace).unwrap_or_else(|failure| panic!("{failure}"));
-    let expected = sources::templates(None)
-        .and_then(|templates| sources::emitted(&registry, &templates))
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    if let Err(failure) = regen::settle(&workspace, &expected, Scope::Whole, Mode::Check) {
+    if let Err(failure) = regen::require_fresh(&workspace, &registry) {
         panic!("{failure}");
     }
 }

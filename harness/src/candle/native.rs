@@ -8,6 +8,7 @@ use super::{Model, Tensors, VarBuilder, config, device, renames::rename};
 use crate::{
     array,
     backend::{self, Backend, Capabilities, Failure, Session},
+    judge::versions,
     reference::Reference,
     words::without_backtrace,
 };
@@ -32,7 +33,7 @@ impl<M: Model> Backend for Native<M> {
     }
 
     fn versions(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("candle".to_owned(), VERSION.to_owned())])
+        versions([("candle", VERSION)])
     }
 
     fn capabilities(&self, _reference: &Reference) -> Capabilities {

@@ -22,10 +22,7 @@ pub use backend::{Backend, Device};
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
-    interrupt, output,
-    regen::{self, Mode},
-    select, sources,
-    tree::Scope,
+    interrupt, output, regen, select, sources,
     workspace::Workspace,
 };
 
@@ -101,8 +98,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let families = chosen(&registry, args)?;
     let backends = args.backends();
     let expectations = judge::expectations(workspace, &registry, &backends, args.device)?;
-    let emitted = sources::emitted(&registry, &sources::templates(None)?)?;
-    regen::settle(workspace, &emitted, Scope::Whole, Mode::Check)?;
+    let emitted = regen::require_fresh(workspace, &registry)?;
 
     let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
     let plan = plan::make(workspace, &registry, &families, &backends, args.device)?;

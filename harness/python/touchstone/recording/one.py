@@ -132,7 +132,8 @@ def export_and_prove(recording: Recording, dynamic: list[str], expected: dict, s
     model, names = onnx_file.store(exported, recording.weights)
     onnx.checker.check_model(exported.model)
     content = model.SerializeToString(deterministic=True)
-    weights = {w.name: w.tensor().numpy() for w in recording.weights if w.name in set(names)}
+    read = set(names)
+    weights = {w.name: w.tensor().numpy() for w in recording.weights if w.name in read}
     sizes = {axis: case.second_sizes()[axis] if axis in dynamic else size for axis, size in case.recorded_sizes().items()}
     second = recording.inputs(sizes)
     for setting in LEVELS:
