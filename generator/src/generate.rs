@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     FOLDER, Templates,
-    context::{self, ManifestContext, PythonContext, RustContext},
+    context::{self, ManifestContext, PythonContext, RustContext, SmokeContext},
     error::{Error, ErrorKind},
     header::{self, Language},
     layout::{self, Broken},
@@ -163,6 +163,7 @@ fn shared_files(registry: &Registry, templates: &Templates) -> Vec<Result<Emitte
     let main = template("rust/main.rs.j2", Language::Rust);
     let manifest = template("rust/Cargo.toml.j2", Language::Toml);
     let library = template("rust/lib.rs.j2", Language::Rust);
+    let smoke = template("rust/smoke.rs.j2", Language::Rust);
     let conftest = template("python/conftest.py.j2", Language::Python);
 
     let mut files: Vec<_> = context::categories(registry)
@@ -181,6 +182,10 @@ fn shared_files(registry: &Registry, templates: &Templates) -> Vec<Result<Emitte
             .and_then(|context| manifest.emit("Cargo.toml", REGISTRY, &context, templates)),
     );
     files.push(library.emit("src/lib.rs", REGISTRY, &(), templates));
+    files.extend(
+        SmokeContext::new(registry)
+            .map(|context| smoke.emit("tests/smoke/main.rs", REGISTRY, &context, templates)),
+    );
     files.push(conftest.emit("python/conftest.py", REGISTRY, &(), templates));
     files
 }

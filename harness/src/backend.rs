@@ -1,6 +1,10 @@
 //! What the checks ask of whatever computes a model, and the ways in which it can fail.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use evidence::Outcome;
 
@@ -22,11 +26,47 @@ pub trait Backend {
     /// Versions of what computes.
     fn versions(&self) -> BTreeMap<String, String>;
 
+    /// What it builds a model from, besides weights.
+    fn built_from(&self) -> Option<BuiltFrom> {
+        None
+    }
+
     /// What it can be asked for this case.
     fn capabilities(&self, reference: &Reference) -> Capabilities;
 
     /// Builds the model from the reference's config and weights.
     fn load(&self, reference: &Reference, device: Device) -> Result<Self::Session, Failure>;
+
+    /// The same with weights and float inputs at another precision.
+    fn load_at(
+        &self,
+        reference: &Reference,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Self::Session, Failure> {
+        match precision {
+            Precision::F32 => self.load(reference, device),
+            _ => Err(Failure::refused("computes in f32 only")),
+        }
+    }
+
+    /// The weights that a loaded model has read, by their names in the checkpoint.
+    fn weights_read(
+        &self,
+        _reference: &Reference,
+        _session: &Self::Session,
+    ) -> Result<BTreeSet<String>, Failure> {
+        Err(Failure::refused("does not tell which weights it reads"))
+    }
+}
+
+/// What a model is built from, besides its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltFrom {
+    /// The reference's config.
+    Config,
+    /// The reference's graph.
+    Graph,
 }
 
 /// A loaded model.
@@ -53,6 +93,29 @@ pub struct Capabilities {
     pub caches: bool,
     /// Axes whose length cannot change, each with the reason.
     pub fixed: BTreeMap<String, String>,
+}
+
+/// What to compute in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// What checkpoints are tried in.
+    #[default]
+    F32,
+    /// Half precision.
+    F16,
+    /// Brain floats: the range of float32 with 8 bits of precision.
+    Bf16,
+}
+
+impl Precision {
+    /// The name used in evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
 }
 
 /// Where to compute.
@@ -147,6 +210,16 @@ impl Failure {
             outcome: Outcome::FellBack,
             detail: detail.into(),
         }
+    }
+
+    /// An outcome that was seen from outside, or that several failures have in common; a pass is none.
+    pub(crate) fn observed(outcome: Outcome, detail: String) -> Self {
+        let outcome = if outcome == Outcome::Pass {
+            Outcome::RunFailed
+        } else {
+            outcome
+        };
+        Self { outcome, detail }
     }
 
     /// Devices report exhausted memory as an ordinary error; it deserves its own name.

@@ -11,6 +11,13 @@
 //!   root mean square: |Σδ| ≤ m · rms(δ) for any δ, so no chunk that keeps the first bound by
 //!   itself is ever refused.
 //!
+//! A run at a lower precision is held against the same truth, and what PyTorch itself loses at that
+//! precision takes the place of its loss in float32: a correct implementation at float16 rounds as
+//! often as PyTorch does at float16. The floors are units in the last place of that precision, as they
+//! are of a float32 above; [`K`] and [`K_MAX`] stay, since they speak of the order of operations. Of the
+//! recorded cases, those that candle runs in both precisions and gets right in float32 need a third of
+//! either bound at most.
+//!
 //! Where two runs of the backend are compared with each other, each may be that far from the truth,
 //! so that they may be [`TWO_RUNS`] times as far apart; and if the outputs of those runs are larger
 //! than the recorded ones, so is their rounding.
@@ -20,7 +27,10 @@
 
 use evidence::Bound;
 
-use crate::reference::{Output, Truth};
+use crate::{
+    backend::Precision,
+    reference::{Loss, Output, Truth},
+};
 
 /// How many times PyTorch's own root mean square loss is allowed. ONNX Runtime at both ends of its
 /// optimiser needed at most 2.5 on the recorded references and 2.4 on 34 families before them, candle
@@ -43,13 +53,41 @@ pub const TWO_RUNS: f64 = 2.0;
 
 /// The bound between a backend's output and the truth.
 pub fn forward(output: &Output, truth: &Truth) -> Bound {
+    forward_at(Precision::F32, output.float32, output, truth)
+}
+
+/// The bound between a backend's output at some precision and the truth; `loss` is PyTorch's own at
+/// that precision.
+pub fn forward_at(precision: Precision, loss: Loss, output: &Output, truth: &Truth) -> Bound {
+    let floor = unit(precision);
+    let ulp = floor.log2();
     Bound {
-        rmse: K * output.float32.rmse + FLOOR * output.rms,
-        max_abs: K_MAX * output.float32.max_abs + FLOOR_MAX * truth.largest(),
+        rmse: K * loss.rmse + floor * output.rms,
+        max_abs: K_MAX * loss.max_abs + FLOOR_MAX / FLOOR * floor * truth.largest(),
         rule: format!(
-            "rmse ≤ {K}·rmse(torch f32) + 2^-23·rms(truth); \
-             max|Δ| ≤ {K_MAX}·max|Δ|(torch f32) + 2^-21·max|truth|"
+            "rmse ≤ {K}·rmse(torch {0}) + 2^{ulp}·rms(truth); \
+             max|Δ| ≤ {K_MAX}·max|Δ|(torch {0}) + 2^{1}·max|truth|",
+            precision.name(),
+            ulp + 2.0
         ),
+    }
+}
+
+/// One unit in the last place of a number near 1: 23, 10 and 7 bits of mantissa are stored.
+fn unit(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => FLOOR,
+        Precision::F16 => 1.0 / 1024.0,
+        Precision::Bf16 => 1.0 / 128.0,
+    }
+}
+
+/// No difference at all.
+pub fn identical() -> Bound {
+    Bound {
+        rmse: 0.0,
+        max_abs: 0.0,
+        rule: "bit by bit the same".to_owned(),
     }
 }
 

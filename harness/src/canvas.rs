@@ -127,6 +127,57 @@ impl Canvas {
         self
     }
 
+    /// Only what lies at one place of the axis.
+    pub fn at(self, axis: &str, place: usize) -> Self {
+        self.from(axis, place).below(axis, place + 1)
+    }
+
+    /// Each row moved towards the start of the axis by its own number of places; what would lie before
+    /// the start is lost, and what is left free at the end is absent.
+    pub fn moved_each(&self, rows: &str, axis: &str, by: &[usize]) -> Self {
+        let find = |name: &str| self.axes.iter().position(|other| other == name);
+        let mut moved = Self::new(&self.axes, &self.shape);
+        let Some(along) = find(axis) else {
+            return self.clone();
+        };
+        for (index, value) in self.values.iter().enumerate() {
+            let mut at = crate::array::position(&self.shape, index);
+            let row = find(rows).map_or(0, |row| at[row]);
+            let Some(place) = at[along].checked_sub(by.get(row).copied().unwrap_or(0)) else {
+                continue;
+            };
+            at[along] = place;
+            let ranges: Vec<_> = at.iter().map(|&at| at..at + 1).collect();
+            for to in flat_indices(&self.shape, &ranges) {
+                moved.values[to] = *value;
+            }
+        }
+        moved
+    }
+
+    /// The part below `end` on every axis of this name, as a canvas of its own.
+    pub fn cut(&self, axis: &str, end: usize) -> Self {
+        let lengths = self.axes.iter().zip(&self.shape);
+        let ranges: Vec<_> = lengths
+            .map(|(name, &length)| {
+                0..if name == axis {
+                    length.min(end)
+                } else {
+                    length
+                }
+            })
+            .collect();
+        let values = flat_indices(&self.shape, &ranges)
+            .into_iter()
+            .map(|index| self.values[index])
+            .collect();
+        Self {
+            axes: self.axes.clone(),
+            shape: ranges.iter().map(ExactSizeIterator::len).collect(),
+            values,
+        }
+    }
+
     /// Root mean square of what is there.
     pub fn rms(&self) -> f64 {
         let squares: Vec<f64> = self

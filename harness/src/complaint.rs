@@ -48,14 +48,14 @@ fn numbers(name: &str, metrics: &Metrics) -> String {
     let Metrics {
         max_abs,
         rmse,
-        margin,
         compared,
         argmax_agreement,
         bound,
         ..
     } = metrics;
+    let margin = metrics.shown_margin();
     format!(
-        "{name}: max|Δ| {max_abs:.3e} (bound {:.3e}), rmse {rmse:.3e} (bound {:.3e}), margin {margin:.3}, \
+        "{name}: max|Δ| {max_abs:.3e} (bound {:.3e}), rmse {rmse:.3e} (bound {:.3e}), margin {margin}, \
          argmax agrees in {:.1} % of rows, {compared} elements",
         bound.max_abs,
         bound.rmse,
@@ -109,6 +109,7 @@ mod tests {
             outputs: BTreeMap::from([("hidden".to_owned(), metrics)]),
             detail: "outside the bound: hidden".to_owned(),
             cause: cause.map(str::to_owned),
+            asserted: 0,
             seconds: 0.1,
             peak_bytes: 0,
             versions: BTreeMap::new(),

@@ -8,9 +8,11 @@ use model_registry::Expectations;
 
 use crate::{
     Case,
-    backend::{Backend, Device, Failure},
+    backend::{Backend, Device, Failure, Precision},
+    child::{self, Ending},
     complaint, panics, peak,
     reference::Reference,
+    sabotage,
     site::Site,
     trial::Trial,
     verdict::Verdict,
@@ -22,7 +24,7 @@ pub(crate) fn judge<B: Backend>(
     check: &str,
     case: &Case,
     backend: &B,
-    examine: impl FnOnce(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
+    examine: impl Fn(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
 ) {
     let recorded = Site::from_env().and_then(|site| record(&site, check, case, backend, examine));
     let complaint = match recorded {
@@ -39,7 +41,7 @@ pub fn record<B: Backend>(
     check: &str,
     case: &Case,
     backend: &B,
-    examine: impl FnOnce(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
+    examine: impl Fn(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
 ) -> Result<Record, String> {
     let test = TestId {
         category: case.category.to_owned(),
@@ -51,30 +53,43 @@ pub fn record<B: Backend>(
     };
     append(site, &Event::Begin(test.clone()))?;
 
+    let registry = site.root.join("model-registry");
+    let expectations = Expectations::load(&registry, backend.name(), site.device.name())
+        .map_err(|error| error.to_string())?;
+    let expectation = expectations.lookup(&test);
+    let expected = expectation.map_or(Outcome::Pass, |expectation| expectation.outcome);
+
     let start = Instant::now();
     let reference = Reference::load(&site.root, case);
     let digest = reference
         .as_ref()
         .map(|reference| reference.manifest().digest.clone())
         .ok();
-    let verdict = reference
-        .map_err(|error| Failure::load(error.to_string()))
-        .and_then(|reference| tried(site, reference, backend, examine))
-        .unwrap_or_else(Verdict::from);
+    let reference = reference.map_err(|error| Failure::load(error.to_string()));
+    let verdict = if child::would_die(expected) && !site.is_child {
+        match child::run(&test, site.child)? {
+            Ending::Verdict(record) => {
+                append(site, &Event::Verdict(record.clone()))?;
+                return Ok(*record);
+            }
+            Ending::Died(failure) => Err(failure),
+        }
+    } else {
+        let known = reference.clone();
+        known.and_then(|reference| tried(site, reference, backend, &examine))
+    };
+    let (verdict, dtype) =
+        verdict.unwrap_or_else(|failure| (failure.into(), Precision::F32.name().to_owned()));
     let seconds = start.elapsed().as_secs_f64();
 
-    let registry = site.root.join("model-registry");
-    let expectations = Expectations::load(&registry, backend.name(), site.device.name())
-        .map_err(|error| error.to_string())?;
-    let expectation = expectations.lookup(&test);
-    let (outcome, outputs, detail) = verdict.into_parts();
     let record = Record {
         device: site.device.name().to_owned(),
-        dtype: "f32".to_owned(),
-        outcome,
-        expected: expectation.map_or(Outcome::Pass, |expectation| expectation.outcome),
-        outputs,
-        detail,
+        dtype,
+        outcome: verdict.outcome(),
+        expected,
+        outputs: verdict.outputs().clone(),
+        asserted: verdict.asserted(),
+        detail: verdict.detail().to_owned(),
         cause: expectation.map(|expectation| expectation.cause.clone()),
         seconds,
         peak_bytes: peak::bytes(),
@@ -83,27 +98,34 @@ pub fn record<B: Backend>(
         reproduce: reproduce(&test, site.device),
         test,
     };
+    // Before the verdict: a fault that takes the process down must leave this check open.
+    let played = match (record.outcome, &reference) {
+        (Outcome::Pass, Ok(reference)) => {
+            sabotage::play(site, &record.test, reference, backend, &examine)
+        }
+        _ => Ok(()),
+    };
     append(site, &Event::Verdict(Box::new(record.clone())))?;
+    played?;
     Ok(record)
 }
 
-/// Loading and checking; a panic in either is an outcome like any other.
+/// Loading and checking, and what was computed in; a panic in either is an outcome like any other.
 fn tried<B: Backend>(
     site: &Site,
     reference: Arc<Reference>,
     backend: &B,
-    examine: impl FnOnce(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
-) -> Result<Verdict, Failure> {
-    let session = panics::catch(|| backend.load(&reference, site.device))
-        .unwrap_or_else(|said| Err(Failure::load(format!("panicked: {said}"))))?;
-    let capabilities = backend.capabilities(&reference);
-    let mut trial = Trial::new(reference, capabilities, session);
-    panics::catch(|| examine(&mut trial))
+    examine: &impl Fn(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
+) -> Result<(Verdict, String), Failure> {
+    let mut trial = Trial::load(backend, reference, site.device, Precision::F32)?;
+    let verdict = panics::catch(|| examine(&mut trial))
         .unwrap_or_else(|said| Err(Failure::run(format!("the check panicked: {said}"))))
+        .unwrap_or_else(Verdict::from);
+    Ok((verdict, trial.dtype()))
 }
 
 /// One write a line, so that lines of parallel tests never mix.
-fn append(site: &Site, event: &Event) -> Result<(), String> {
+pub(crate) fn append(site: &Site, event: &Event) -> Result<(), String> {
     let Some(path) = &site.evidence else {
         return Ok(());
     };

@@ -1,8 +1,17 @@
-//! How much memory the process has used at most.
+//! How much memory a process has used at most.
 
-/// Peak resident memory in bytes; 0 where the system does not tell.
+/// Peak resident memory of this process in bytes; 0 where the system does not tell.
 pub(crate) fn bytes() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
+    read("self")
+}
+
+/// The same of another process.
+pub(crate) fn of(process: u32) -> u64 {
+    read(&process.to_string())
+}
+
+fn read(process: &str) -> u64 {
+    std::fs::read_to_string(format!("/proc/{process}/status"))
         .ok()
         .and_then(|status| parse(&status))
         .unwrap_or(0)

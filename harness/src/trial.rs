@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use crate::{
     array::{Array, Tensors},
-    backend::{Capabilities, Failure, Session},
+    backend::{Backend, Capabilities, Device, Failure, Precision, Session},
     canvas::{Canvas, Canvases},
     panics,
     reference::{Input, Lengths, Output, Reference, Truth},
+    sabotage::{Call, Watched},
 };
 
 /// The axis that rows lie along.
@@ -25,7 +26,10 @@ pub const BATCH: &str = "batch";
 pub struct Trial<S> {
     reference: Arc<Reference>,
     capabilities: Capabilities,
-    session: S,
+    session: Watched<S>,
+    device: Device,
+    /// What was computed in, in the order in which it was tried.
+    precisions: Vec<Precision>,
 }
 
 /// Inputs that can be run at once, and where their outputs belong.
@@ -45,12 +49,63 @@ impl View {
 }
 
 impl<S: Session> Trial<S> {
-    pub(crate) fn new(reference: Arc<Reference>, capabilities: Capabilities, session: S) -> Self {
-        Self {
+    /// Builds the model; a panic is a failure like any other.
+    pub(crate) fn load<B: Backend<Session = S>>(
+        backend: &B,
+        reference: Arc<Reference>,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Self, Failure> {
+        let session = panics::catch(|| backend.load_at(&reference, device, precision))
+            .unwrap_or_else(|said| Err(Failure::load(format!("panicked: {said}"))))?;
+        let capabilities = backend.capabilities(&reference);
+        Ok(Self {
             reference,
             capabilities,
-            session,
-        }
+            session: Watched::new(session),
+            device,
+            precisions: vec![precision],
+        })
+    }
+
+    /// The same model built once more.
+    pub(crate) fn another<B: Backend<Session = S>>(
+        &self,
+        backend: &B,
+        precision: Precision,
+    ) -> Result<Self, Failure> {
+        let another = Self::load(backend, Arc::clone(&self.reference), self.device, precision)?;
+        Ok(Self {
+            session: self.session.beside(another.session.into_inner()),
+            ..another
+        })
+    }
+
+    /// The same with a fault in every call.
+    pub(crate) fn with_calls(mut self, fault: Option<Call>) -> Self {
+        self.session = self.session.with(fault);
+        self
+    }
+
+    /// What tells two series of the model's answers apart that differ in a bit.
+    pub(crate) fn seen(&self) -> String {
+        self.session.seen()
+    }
+
+    /// The loaded model itself.
+    pub(crate) fn session(&self) -> &S {
+        self.session.inner()
+    }
+
+    /// Says what else is computed in than the first load.
+    pub(crate) fn computes_in(&mut self, precisions: &[Precision]) {
+        self.precisions = precisions.to_vec();
+    }
+
+    /// What was computed in: `f32`, or several names.
+    pub(crate) fn dtype(&self) -> String {
+        let names = self.precisions.iter().map(|precision| precision.name());
+        names.collect::<Vec<_>>().join(", ")
     }
 
     /// What it should compute.
@@ -112,6 +167,16 @@ impl<S: Session> Trial<S> {
             .collect()
     }
 
+    /// The inputs that it reads and that carry something: ids and floats, not masks.
+    pub fn streams(&self) -> Vec<Input> {
+        let inputs = self.reference.manifest().inputs.iter();
+        inputs
+            .filter(|input| self.reads(&input.name))
+            .filter(|input| input.below.is_some() || input.dtype == "f32")
+            .cloned()
+            .collect()
+    }
+
     /// The masks that it reads, or those that it does not.
     pub fn masks(&self, read: bool) -> Vec<Lengths> {
         let inputs = self.reference.manifest().inputs.iter();
@@ -162,6 +227,29 @@ impl<S: Session> Trial<S> {
 
     /// One full pass from a fresh start, every position of every output that can be had.
     pub fn forward(&mut self, inputs: &Tensors) -> Result<Canvases, Failure> {
+        let mut outputs = self.once(inputs)?;
+        let Some(axis) = self.capabilities.decodes_along.clone() else {
+            return Ok(outputs);
+        };
+        if self.capabilities.last_position.is_empty() {
+            return Ok(outputs);
+        }
+        let length = self.length(inputs, &axis).unwrap_or(1);
+        for end in self.shortest_prefix(&axis)..length {
+            let prefix = self.fresh(&each(inputs, |array| array.slice(&axis, 0..end)))?;
+            for name in &self.capabilities.last_position {
+                if let (Some(all), Some(last)) = (outputs.get_mut(name), prefix.get(name)) {
+                    all.paste(&Canvas::full(last), &[(&axis, end - 1)])
+                        .map_err(Failure::mismatch)?;
+                }
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// One full pass from a fresh start and no other; what is given for the last position only stands
+    /// at the last position.
+    pub fn once(&mut self, inputs: &Tensors) -> Result<Canvases, Failure> {
         let given = self.fresh(inputs)?;
         let full = |(name, array): (&String, &Array)| (name.clone(), Canvas::full(array));
         let mut outputs: Canvases = given.iter().map(full).collect();
@@ -169,9 +257,6 @@ impl<S: Session> Trial<S> {
             return Ok(outputs);
         };
         let length = self.length(inputs, &axis).unwrap_or(1);
-        if self.capabilities.last_position.is_empty() || length == 1 {
-            return Ok(outputs);
-        }
         for name in &self.capabilities.last_position {
             let Some(last) = outputs.get_mut(name) else {
                 continue;
@@ -184,15 +269,6 @@ impl<S: Session> Trial<S> {
             all.paste(last, &[(&axis, length - 1)])
                 .map_err(Failure::mismatch)?;
             *last = all;
-        }
-        for end in self.shortest_prefix(&axis)..length {
-            let prefix = self.fresh(&each(inputs, |array| array.slice(&axis, 0..end)))?;
-            for name in &self.capabilities.last_position {
-                if let (Some(all), Some(last)) = (outputs.get_mut(name), prefix.get(name)) {
-                    all.paste(&Canvas::full(last), &[(&axis, end - 1)])
-                        .map_err(Failure::mismatch)?;
-                }
-            }
         }
         Ok(outputs)
     }

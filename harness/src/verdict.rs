@@ -1,4 +1,4 @@
-//! The one place where a pass is made, and only from numbers that were compared.
+//! The one place where a pass is made, and only from numbers that were compared or facts that hold.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,14 @@ use evidence::{Metrics, Outcome};
 
 use crate::{backend::Failure, findings::Findings};
 
-/// What came of a check. Its fields are private: a pass can only follow from [`Findings`] with
-/// compared elements or from [`Refusals`] that happened.
+/// What came of a check. Its fields are private: a pass can only follow from [`Findings`] that hold
+/// compared elements or asserted facts, and nothing that is wrong.
 #[derive(Debug)]
 pub struct Verdict {
     outcome: Outcome,
     outputs: BTreeMap<String, Metrics>,
+    asserted: usize,
     detail: String,
-}
-
-/// Bad inputs that were refused, as they should be.
-#[derive(Debug, Default)]
-pub struct Refusals {
-    refused: usize,
-    panics: Vec<String>,
-    answers: Vec<String>,
 }
 
 impl Verdict {
@@ -39,15 +32,20 @@ impl Verdict {
         &self.detail
     }
 
-    pub(crate) fn into_parts(self) -> (Outcome, BTreeMap<String, Metrics>, String) {
-        (self.outcome, self.outputs, self.detail)
+    /// Facts asserted besides numbers.
+    pub fn asserted(&self) -> usize {
+        self.asserted
     }
 
+    /// From worst to best: what is not a number, what is wrong, what panicked where an error was due
+    /// (which somebody notices, unlike an answer), what proves nothing.
     pub(crate) fn from_findings(findings: Findings) -> Self {
         let Findings {
             outputs,
+            asserted,
             nonfinite,
             complaints,
+            panics,
         } = findings;
         let outside: Vec<&str> = outputs
             .iter()
@@ -58,13 +56,15 @@ impl Verdict {
         let (outcome, detail) = if !nonfinite.is_empty() {
             (Outcome::Nonfinite, nonfinite.join("; "))
         } else if !complaints.is_empty() {
-            (Outcome::Mismatch, complaints.join("; "))
+            (Outcome::Mismatch, [complaints, panics].concat().join("; "))
         } else if !outside.is_empty() {
             (
                 Outcome::Mismatch,
                 format!("outside the bound: {}", outside.join(", ")),
             )
-        } else if compared == 0 {
+        } else if !panics.is_empty() {
+            (Outcome::RunFailed, panics.join("; "))
+        } else if compared + asserted == 0 {
             (
                 Outcome::NotRun,
                 "nothing was compared: no output has an element to compare".to_owned(),
@@ -75,6 +75,7 @@ impl Verdict {
         Self {
             outcome,
             outputs,
+            asserted,
             detail,
         }
     }
@@ -86,47 +87,8 @@ impl From<Failure> for Verdict {
         Self {
             outcome: failure.outcome(),
             outputs: BTreeMap::new(),
+            asserted: 0,
             detail,
-        }
-    }
-}
-
-impl Refusals {
-    /// An error was given: that is right.
-    pub fn refused(&mut self) {
-        self.refused += 1;
-    }
-
-    /// It panicked instead.
-    pub fn panicked(&mut self, input: &str, said: &str) {
-        self.panics.push(format!("{input}: panicked: {said}"));
-    }
-
-    /// It answered instead.
-    pub fn answered(&mut self, input: &str, answer: &str) {
-        self.answers.push(format!("{input}: answered {answer}"));
-    }
-
-    /// What follows: a number for nonsense is worse than a panic, since nobody notices it.
-    pub fn verdict(self) -> Verdict {
-        let outcome = if !self.answers.is_empty() {
-            Outcome::Mismatch
-        } else if !self.panics.is_empty() {
-            Outcome::RunFailed
-        } else if self.refused == 0 {
-            Outcome::NotRun
-        } else {
-            Outcome::Pass
-        };
-        let mut said = self.answers;
-        said.extend(self.panics);
-        if outcome == Outcome::NotRun {
-            said.push("no bad input could be made".to_owned());
-        }
-        Verdict {
-            outcome,
-            outputs: BTreeMap::new(),
-            detail: said.join("; "),
         }
     }
 }

@@ -174,12 +174,12 @@ fn details_say_what_is_wrong() {
         ),
         (
             forward(ENCODER.with(Flaw::Panics)),
-            "panicked: index out of bounds (at harness/tests/common/mod.rs:",
+            "panicked: index out of bounds (at harness/tests/common/toy.rs:",
         ),
         (forward(ENCODER.with(Flaw::Fails)), "unsupported dtype"),
         (
             forward(ENCODER.with(Flaw::PanicsOnLoad)),
-            "panicked: odd head size (at harness/tests/common/mod.rs:",
+            "panicked: odd head size (at harness/tests/common/toy.rs:",
         ),
         (
             forward(ENCODER.with(Flaw::Transposed)),

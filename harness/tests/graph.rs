@@ -36,11 +36,7 @@ fn case(root: &Utf8Path, category: &'static str, family: &'static str) -> Case {
 }
 
 fn site(root: &Utf8Path, device: Device) -> Site {
-    Site {
-        root: root.to_owned(),
-        device,
-        evidence: None,
-    }
+    Site::at(root.to_owned(), device)
 }
 
 fn forward(site: &Site, case: &Case, graph: ort::Graph) -> Record {

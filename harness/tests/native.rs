@@ -2,7 +2,7 @@
 
 mod common;
 
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 use common::{ENCODER, Fixture, HIDDEN, VOCABULARY};
 use evidence::{Outcome, Record};
 use harness::{
@@ -10,6 +10,7 @@ use harness::{
     candle::{self, Field, Json},
     check,
 };
+use serde_json::json;
 
 /// The toy as a candle user would write it.
 struct Toy<const FLAW: u8> {
@@ -20,12 +21,15 @@ const RIGHT: u8 = 0;
 const WRONG_NAME: u8 = 1;
 const WRONG_SHAPE: u8 = 2;
 const PANICS: u8 = 3;
+const STAYS_IN_F32: u8 = 4;
+const LOSES_IN_HALF: u8 = 5;
+const FORGETS_A_WEIGHT: u8 = 6;
 
 impl<const FLAW: u8> candle::Model for Toy<FLAW> {
     type Config = Json;
     const INPUTS: &[&str] = &["attention_mask", "input_ids"];
     const OUTPUTS: &[&str] = &["hidden"];
-    const RENAMES: &[(&str, &str)] = &[("tokens.", "embed.")];
+    const RENAMES: &[(&str, &str)] = &[("tokens.", "embed."), ("steps", "table")];
     const TRANSLATES: &[(&str, Field)] = &[
         ("vocab_size", Field::From("sizes.vocab")),
         ("window", Field::Value("4096")),
@@ -48,6 +52,10 @@ impl<const FLAW: u8> candle::Model for Toy<FLAW> {
         } else {
             "tokens"
         };
+        // A checkpoint is asked for what it has before it is asked for it: that is not reading.
+        if weights.contains_tensor("steps") && FLAW != FORGETS_A_WEIGHT {
+            weights.get(3, "steps")?;
+        }
         Ok(Self {
             table: weights.pp(name).get((vocabulary, hidden), "weight")?,
         })
@@ -66,6 +74,14 @@ impl<const FLAW: u8> candle::Model for Toy<FLAW> {
             .map(|flat| 1.0 / (1.0 + (flat / length).abs_diff(flat % length) as f32))
             .collect();
         let near = Tensor::from_vec(near, (1, length, length), input_ids.device())?;
+        let near = match FLAW {
+            STAYS_IN_F32 => near,
+            _ => near.to_dtype(self.table.dtype())?,
+        };
+        let near = match (FLAW, self.table.dtype()) {
+            (LOSES_IN_HALF, DType::F16 | DType::BF16) => (near * 1.01)?,
+            _ => near,
+        };
         let seen = near.broadcast_mul(&mask.unsqueeze(1)?)?;
         let embedded = self
             .table
@@ -111,11 +127,117 @@ fn a_right_model_passes_every_check_of_an_encoder() {
             &backend,
             check::refuses_bad_input::examine,
         ),
+        fixture.examine("runs_twice_the_same", &backend, |trial| {
+            check::runs_twice_the_same::examine(trial, &backend)
+        }),
+        fixture.examine("every_length_agrees", &backend, |trial| {
+            check::every_length_agrees::examine(trial, "sequence")
+        }),
     ];
     for record in records {
         assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
         assert_eq!(record.versions["candle"], "0.11.1");
     }
+}
+
+/// A fixture that knows what PyTorch loses in float16, and in bfloat16 if asked.
+fn half<const FLAW: u8>(with_bfloat16: bool) -> Record {
+    let fixture = Fixture::with(&ENCODER, |manifest| {
+        let loss = json!({"rmse": 2e-4, "max_abs": 6e-4});
+        manifest["outputs"][0]["float16"] = loss;
+        if with_bfloat16 {
+            let loss = json!({"rmse": 1.6e-3, "max_abs": 5e-3});
+            manifest["outputs"][0]["bfloat16"] = loss;
+        }
+    });
+    let backend = candle::native::<Toy<FLAW>>();
+    fixture.examine("half_precision_within_bound", &backend, |trial| {
+        check::half_precision_within_bound::examine(trial, &backend)
+    })
+}
+
+#[test]
+fn half_precision_is_held_against_what_pytorch_loses_in_it() {
+    let record = half::<RIGHT>(true);
+    assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
+    assert_eq!(record.dtype, "f16, bf16");
+    let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
+    assert_eq!(names, ["hidden (bf16)", "hidden (f16)"]);
+    assert_eq!(
+        record.outputs["hidden (f16)"].bound.rule,
+        "rmse ≤ 4·rmse(torch f16) + 2^-10·rms(truth); max|Δ| ≤ 4·max|Δ|(torch f16) + 2^-8·max|truth|"
+    );
+    assert!(record.outputs["hidden (bf16)"].rmse > record.outputs["hidden (f16)"].rmse);
+
+    let alone = half::<RIGHT>(false);
+    assert_eq!(
+        (alone.outcome, alone.dtype.as_str()),
+        (Outcome::Pass, "f16")
+    );
+}
+
+#[test]
+fn what_half_precision_breaks_is_told_by_precision() {
+    let table = [
+        (
+            half::<LOSES_IN_HALF>(false),
+            Outcome::Mismatch,
+            "outside the bound: hidden (f16)",
+        ),
+        (
+            half::<STAYS_IN_F32>(true),
+            Outcome::RunFailed,
+            "f16: dtype mismatch in mul, lhs: F32, rhs: F16; bf16: dtype mismatch in mul, lhs: F32, rhs: BF16",
+        ),
+    ];
+    for (record, outcome, said) in table {
+        assert_eq!((record.outcome, record.detail.as_str()), (outcome, said));
+    }
+}
+
+#[test]
+fn without_a_recorded_loss_half_precision_is_not_run() {
+    let fixture = Fixture::with(&ENCODER, |manifest| {
+        manifest["without"] = json!({"float16": "no kernel for Half", "greedy": "no logits"});
+    });
+    let backend = candle::native::<Toy<RIGHT>>();
+    let record = fixture.examine("half_precision_within_bound", &backend, |trial| {
+        check::half_precision_within_bound::examine(trial, &backend)
+    });
+    assert_eq!(record.outcome, Outcome::NotRun);
+    assert_eq!(
+        record.detail,
+        "PyTorch's loss in half precision is not recorded: no kernel for Half"
+    );
+}
+
+fn weights<const FLAW: u8>(leaves: &[&str]) -> Record {
+    let fixture = Fixture::with(&ENCODER, |manifest| {
+        manifest["graph"] = json!({"inputs": [], "outputs": ["hidden"], "leaves": leaves});
+    });
+    let backend = candle::native::<Toy<FLAW>>();
+    fixture.examine("reads_every_weight", &backend, |trial| {
+        check::reads_every_weight::examine(trial, &backend)
+    })
+}
+
+#[test]
+fn weights_are_known_by_the_checkpoints_names() {
+    let record = weights::<RIGHT>(&[]);
+    assert_eq!(
+        (record.outcome, record.asserted),
+        (Outcome::Pass, 2),
+        "{record:#?}"
+    );
+    let record = weights::<FORGETS_A_WEIGHT>(&["table"]);
+    assert_eq!(
+        (record.outcome, record.asserted),
+        (Outcome::Pass, 1),
+        "{record:#?}"
+    );
+    let record = weights::<FORGETS_A_WEIGHT>(&[]);
+    assert_eq!((record.outcome, record.asserted), (Outcome::Mismatch, 1));
+    assert_eq!(record.detail, "1 of 2 weights are not read: `table`");
 }
 
 #[test]
@@ -155,9 +277,7 @@ fn a_panic_is_an_outcome() {
 
 #[test]
 fn a_config_without_what_is_translated_fails_to_load() {
-    let fixture = Fixture::with(&ENCODER, |manifest| {
-        manifest["config"]["sizes"] = serde_json::json!({})
-    });
+    let fixture = Fixture::with(&ENCODER, |manifest| manifest["config"]["sizes"] = json!({}));
     let record = forward::<RIGHT>(&fixture);
     assert_eq!(record.outcome, Outcome::LoadFailed);
     assert_eq!(

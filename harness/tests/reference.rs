@@ -2,9 +2,10 @@
 
 mod common;
 
-use std::fs;
+use std::{collections::BTreeMap, fs, io::Write};
 
-use common::{ENCODER, Fixture, TOY, seal};
+use common::{ENCODER, Fixture, TOY, Toy, seal, sha256};
+use flate2::{Compression, write::GzEncoder};
 use harness::{Case, reference::Reference};
 use serde_json::json;
 
@@ -171,6 +172,21 @@ fn manifests_that_contradict_themselves_are_refused() {
             json!([4]),
             "`weight.table` has shape [3], manifest.json says [4]",
         ),
+        (
+            "/outputs/0/axes",
+            json!(["batch"]),
+            "output `hidden` has shape [2, 6, 4] and the axes [batch]",
+        ),
+        (
+            "/weights/0/1",
+            json!([1_u64 << 33, 1_u64 << 33]),
+            "manifest.json: asks for more than 8388608 elements in all its tensors, which no tiny case needs",
+        ),
+        (
+            "/weights/0/1",
+            json!([1 << 23]),
+            "manifest.json: asks for more than 8388608 elements",
+        ),
     ];
     for (pointer, value, complaint) in table {
         let fixture = Fixture::with(&ENCODER, |manifest| {
@@ -181,6 +197,66 @@ fn manifests_that_contradict_themselves_are_refused() {
         let text = refusal(&fixture, &TOY);
         assert!(text.contains(complaint), "{pointer}: {text}");
     }
+}
+
+/// Whatever the step, as many elements are kept as the manifest says, or none.
+#[test]
+fn a_sample_that_keeps_an_element_twice_is_refused() {
+    let sampled = Toy {
+        sampled: true,
+        ..ENCODER
+    };
+    for (step, kept) in [(0, 1), (12, 4), (u64::MAX, 16)] {
+        let fixture = Fixture::with(&sampled, |manifest| {
+            manifest["outputs"][0]["sample"]["step"] = json!(step);
+        });
+        let complaint = format!("`sample.hidden` has {kept} elements, manifest.json says 20");
+        let text = refusal(&fixture, &TOY);
+        assert!(text.contains(&complaint), "{step}: {text}");
+    }
+}
+
+/// A megabyte of packed zeros would otherwise fill a gigabyte.
+#[test]
+fn a_graph_that_unpacks_without_end_is_refused() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    for _ in 0..33 {
+        packed.write_all(&vec![0; 1 << 20]).expect("in memory");
+    }
+    let packed = packed.finish().expect("in memory");
+    let fixture = Fixture::with(&ENCODER, |manifest| {
+        manifest["graph"] = json!({"inputs": [], "outputs": [], "leaves": []});
+        manifest["files"]["graph.onnx.gz"] = json!(sha256(&packed));
+    });
+    fs::write(fixture.folder().join("graph.onnx.gz"), packed).expect("writable");
+    let reference = Reference::load(&fixture.site.root, &TOY).expect("intact");
+    let error = reference.graph().expect_err("too large").to_string();
+    assert!(
+        error.contains("graph.onnx.gz: asks for more than 33554432 bytes once unpacked"),
+        "{error}"
+    );
+}
+
+/// What is read from memory is what is read from disk.
+#[test]
+fn a_reference_is_read_from_bytes_alone() {
+    let fixture = Fixture::new(&ENCODER);
+    let file = |name: &str| fs::read(fixture.folder().join(name)).expect("written");
+    let names = ["manifest.json", "expected.safetensors"];
+    let mut files: BTreeMap<&str, Vec<u8>> = names.map(|name| (name, file(name))).into();
+    let (reference, graph) = Reference::from_files(&TOY, &files).expect("intact");
+    assert_eq!(
+        (reference.manifest().name(), graph),
+        ("toy".to_owned(), None)
+    );
+    files.remove("expected.safetensors");
+    let error = Reference::from_files(&TOY, &files).expect_err("a file is missing");
+    assert!(
+        error
+            .to_string()
+            .contains("expected.safetensors: cannot be read"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -196,4 +272,77 @@ fn a_changed_manifest_needs_a_new_digest() {
         .remove("digest");
     fs::write(fixture.manifest(), seal(&manifest)).expect("writable");
     Reference::load(&fixture.site.root, &TOY).expect("sealed anew");
+}
+
+/// A fuzzer that starts from references which are all refused alike finds nothing.
+#[test]
+fn the_seeds_of_the_fuzzer_lead_to_every_end() {
+    let case = Case {
+        recorded_from: "0",
+        ..TOY
+    };
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/reference");
+    let mut ends = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("the seeds are there") {
+        let path = entry.expect("readable").path();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let files = files_of(&fs::read(&path).expect("readable"));
+        let end = match Reference::from_files(&case, &files) {
+            Ok((_, graph)) => format!("read, {}", graph.map_or("no graph", |_| "with its graph")),
+            Err(error) => error.kind.to_string(),
+        };
+        ends.insert(name, end);
+    }
+    let too_large =
+        "asks for more than 8388608 elements in all its tensors, which no tiny case needs";
+    let expected = [
+        ("bert", "read, with its graph"),
+        ("toy", "read, with its graph"),
+        ("toy_bomb", "read, with its graph"),
+        ("toy_graph_cut", "cannot be read: unexpected end of file"),
+        ("toy_no_graph", "read, no graph"),
+        ("toy_nothing_in_it", "read, with its graph"),
+        (
+            "toy_other_rank",
+            "output `hidden` has shape [2, 5] and the axes [batch]",
+        ),
+        ("toy_shape_is_huge", too_large),
+        ("toy_shape_overflows", too_large),
+        (
+            "toy_step_of_zero",
+            "`sample.big` has 1 elements, manifest.json says 7",
+        ),
+        ("toy_step_overflows", "read, with its graph"),
+        ("vit", "read, with its graph"),
+    ];
+    let expected = expected.map(|(name, end)| (name.to_owned(), end.to_owned()));
+    assert_eq!(ends, expected.into());
+}
+
+/// As the fuzz target makes them: three files in one, the digests put in.
+fn files_of(seed: &[u8]) -> BTreeMap<&'static str, Vec<u8>> {
+    let cut = |bytes: &[u8], mark: &str| {
+        let found = bytes
+            .windows(mark.len())
+            .position(|window| window == mark.as_bytes());
+        let at = found.unwrap_or_else(|| panic!("a seed has `{mark}`"));
+        (bytes[..at].to_vec(), bytes[at + mark.len()..].to_vec())
+    };
+    let (manifest, rest) = cut(seed, "\n=== expected ===\n");
+    let (expected, graph) = cut(&rest, "\n=== graph ===\n");
+    let manifest = String::from_utf8(manifest).expect("a manifest is text");
+    let head = manifest
+        .replace("@EXPECTED@", &sha256(&expected))
+        .replace("@GRAPH@", &sha256(&graph));
+    let digest = sha256(format!("{head}\n").as_bytes());
+    let manifest = format!("{head}\n \"digest\": \"{digest}\"\n}}\n").into_bytes();
+    BTreeMap::from([
+        ("manifest.json", manifest),
+        ("expected.safetensors", expected),
+        ("graph.onnx.gz", graph),
+    ])
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{Axis, Binding, CHECKS, Family, Input, Object, Size, Variant};
 
 /// The version of what the recorder makes of a case; a new one ages every reference.
-pub const RECORDER_FORMAT: u32 = 1;
+pub const RECORDER_FORMAT: u32 = 2;
 
 /// The base case of a family, or one of its variants, with everything merged.
 #[derive(Clone, Debug)]
@@ -93,6 +93,7 @@ impl ResolvedCase<'_> {
             "family": self.family.family,
             "variant": self.variant,
             "model": self.model,
+            "decodes_along": self.family.architecture.decodes_along(),
             "config": self.config,
             "call": self.call,
             "sizes": self.sizes,

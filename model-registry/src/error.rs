@@ -79,8 +79,9 @@ impl Error {
     /// A fault of a file that cannot be shown.
     pub(crate) fn whole(path: &Utf8Path, message: impl fmt::Display, help: &str) -> Self {
         let path = from_workspace(path);
-        let message = message.to_string();
-        let rendered = format!("error: {message}\n --> {path}\n  = help: {help}");
+        let message = visible(&message.to_string());
+        let place = visible(path.as_str());
+        let rendered = format!("error: {message}\n --> {place}\n  = help: {help}");
         Self {
             path,
             line: 0,
@@ -102,7 +103,8 @@ impl Error {
         help: String,
     ) -> Self {
         let path = from_workspace(path);
-        let key = key.join(".");
+        let key = visible(&key.join("."));
+        let [message, help] = [message, help].map(|words| visible(&words));
         let place = first_line(text, place);
         let before = &text[..place.start];
         let line = before.matches('\n').count() + 1;
@@ -114,6 +116,9 @@ impl Error {
             report = report.element(Level::HELP.message(help.as_str()));
         }
         let rendered = Renderer::plain().term_width(TERM_WIDTH).render(&[report]);
+        // The lines of the file itself may hold such characters too.
+        let lines: Vec<_> = rendered.split('\n').map(visible).collect();
+        let rendered = lines.join("\n");
         Self {
             path,
             line,
@@ -128,6 +133,17 @@ impl Error {
 
 /// Wide enough that no line of a family file is cut.
 const TERM_WIDTH: usize = 400;
+
+/// Text that a terminal shows and does not obey: a mark for each character that would move the
+/// cursor, change colours or turn the direction of what follows, as wide as the carets below it count.
+fn visible(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c: char| if obeyed(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
 
 /// A fault that knows its key but not yet its line: lines are looked up only for what is wrong.
 #[derive(Debug)]

@@ -19,11 +19,24 @@ use crate::{
 pub const CHECKS: &[&str] = &[
     "batch_equals_singles",
     "cached_decode_matches_full",
+    "chunked_prefill_matches_full",
+    "each_stream_matters",
+    "encoder_reaches_decoder",
+    "every_frame_matters",
+    "every_length_agrees",
+    "every_patch_matters",
     "forward_matches_reference",
+    "greedy_tokens_match",
+    "half_precision_within_bound",
     "later_tokens_do_matter",
     "later_tokens_do_not_matter",
+    "left_padding_changes_nothing",
     "padding_changes_nothing",
+    "reads_every_weight",
     "refuses_bad_input",
+    "resolution_follows_config",
+    "runs_twice_the_same",
+    "silence_stays_finite",
 ];
 
 /// The list for one backend on one device, sorted; a check that is not in it is expected to pass.
@@ -90,9 +103,23 @@ impl Expectations {
         format!("expectations/{backend}-{device}.yaml").into()
     }
 
+    /// The same for names from elsewhere, such as a run file: no name leads out of the folder.
+    fn checked_path(backend: &str, device: &str) -> Result<Utf8PathBuf, Errors> {
+        let path = Self::path(backend, device);
+        for name in [backend, device] {
+            if !is_kebab(name) {
+                let message = format!("`{name}` is no name of a backend or a device");
+                let help =
+                    "words of lower-case letters and digits joined by `-`: `python-ort`, `cpu`";
+                return Err(Box::new(Error::whole(&path, message, help)).into());
+            }
+        }
+        Ok(path)
+    }
+
     /// Reads the list; an absent file is an empty one. `root` is `model-registry/`.
     pub fn load(root: &Utf8Path, backend: &str, device: &str) -> Result<Self, Errors> {
-        let path = Self::path(backend, device);
+        let path = Self::checked_path(backend, device)?;
         match fs::read_to_string(root.join(&path)) {
             Ok(text) => Self::from_source(&path, text),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self {
@@ -132,7 +159,7 @@ impl Expectations {
         mut entries: Vec<Expectation>,
     ) -> Result<Self, Errors> {
         entries.sort_by(|a, b| a.order().cmp(&b.order()));
-        let file = Self::path(backend, device);
+        let file = Self::checked_path(backend, device)?;
         let mut text = format!(
             "# What {backend} on {device} is known not to pass; `cargo xtask bless` rewrites it and keeps the causes.\n"
         );

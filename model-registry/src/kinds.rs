@@ -82,6 +82,31 @@ closed_list! {
     }
 }
 
+impl Architecture {
+    /// The axis that grows while decoding; none where nothing decodes.
+    pub fn decodes_along(self) -> Option<&'static str> {
+        match self {
+            Self::DecoderOnly | Self::VisionLanguage => Some("sequence"),
+            Self::EncoderDecoder | Self::SpeechEncoderDecoder => Some("target"),
+            Self::EncoderOnly
+            | Self::Vision
+            | Self::Detection
+            | Self::DualEncoder
+            | Self::VideoText
+            | Self::SpeechEncoder
+            | Self::AudioText => None,
+        }
+    }
+
+    /// The axis of the positions that a text model is about: the one that decodes, or an encoder's.
+    pub fn positions_along(self) -> Option<&'static str> {
+        match self {
+            Self::EncoderOnly => Some("sequence"),
+            other => other.decodes_along(),
+        }
+    }
+}
+
 closed_list! {
     /// What a model takes in.
     Modality {

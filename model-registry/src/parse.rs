@@ -206,7 +206,8 @@ impl Told<'_> {
             other => {
                 return (
                     DefaultMessageFormatter.format_message(other).into_owned(),
-                    String::new(),
+                    "YAML as in the neighbouring files; text that holds signs of YAML stands in quotes"
+                        .to_owned(),
                 );
             }
         };

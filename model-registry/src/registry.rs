@@ -109,7 +109,8 @@ fn read(
         ))
     };
     let name = entry.file_name().to_string_lossy();
-    if entry.file_type().is_dir() || name.starts_with('.') {
+    let is_folder = entry.file_type().is_dir();
+    if name.starts_with('.') || is_folder && !name.ends_with(".yaml") {
         return Ok(None);
     }
     let Some(path) = Utf8Path::from_path(entry.path()) else {
@@ -123,6 +124,16 @@ fn read(
             &format!("found `{name}`, which is no family file"),
             help,
         ));
+    }
+    if !entry.file_type().is_file() {
+        // A link could lead out of the folder, and reading a pipe would wait for ever.
+        let found = if is_folder {
+            "a folder"
+        } else {
+            "a link or a device"
+        };
+        let help = "put the file itself here";
+        return Err(fault(path, &format!("`{name}` is {found}"), help));
     }
     let bytes =
         fs::read(path).map_err(|error| fault(path, &error.to_string(), "make it readable"))?;

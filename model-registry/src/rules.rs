@@ -4,6 +4,7 @@ mod binding;
 mod config;
 mod duplicates;
 mod names;
+mod nesting;
 mod snippet;
 mod tensors;
 

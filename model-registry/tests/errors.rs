@@ -57,17 +57,20 @@ faults! {
     families_share_module
     family_in_other_file
     family_is_code
+    family_is_device
     family_is_keyword
     family_is_main
     family_leaves_folder
     import_from_elsewhere
     import_from_harness
     import_of_everything
+    import_of_process
     inherited_binding_lacks_output
     inherited_binding_reads_removed_input
     input_is_keyword
     input_named_like_model
     integers_all_same
+    key_colours_terminal
     last_position_unbound
     lengths_of_other_size
     lengths_of_two_axes
@@ -120,16 +123,21 @@ faults! {
     snippet_calls_macro
     snippet_cut_off
     snippet_defines_function
+    snippet_ends_process
     snippet_hands_on_arithmetic
     snippet_has_two_statements
     snippet_imports_arithmetic
+    snippet_in_other_letters
     snippet_is_no_rust
+    snippet_is_not_looked_into
     snippet_is_unsafe
+    snippet_leaves_module
     snippet_leaves_value
     snippet_multiplies_in_block
     snippet_multiplies_in_folded_text
     snippet_multiplies_output
     snippet_negates
+    snippet_nests_too_deep
     snippet_returns
     snippet_scales_weights
     snippet_type_is_expression
@@ -142,6 +150,7 @@ faults! {
     title_turns_text_around
     title_with_newline
     title_with_quotes
+    title_without_width
     translate_from_and_value
     translate_from_nowhere
     tries_two_lines
@@ -156,6 +165,7 @@ faults! {
     variant_in_camel_case
     variant_is_keyword
     variant_named_like_backend
+    variant_named_like_import
     variant_repeats_class
     variant_size_breaks_lengths
     waiver_is_stale

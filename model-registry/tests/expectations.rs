@@ -172,3 +172,29 @@ variants:
         .expect_err("three of nothing");
     insta::assert_snapshot!(errors);
 }
+
+#[test]
+fn names_from_a_run_file_do_not_leave_the_folder() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let root = Utf8Path::from_path(root.path()).expect("a UTF-8 path");
+    for (backend, device) in [
+        ("../../x", "cpu"),
+        ("ort", "/../../x"),
+        ("/etc/x", "cpu"),
+        ("..", "cpu"),
+        ("", "cpu"),
+        ("ort", ""),
+        ("ort\n", "cpu"),
+        ("Ort", "cpu"),
+    ] {
+        let read = Expectations::load(root, backend, device).map(|_| ());
+        let written = Expectations::from_entries(backend, device, Vec::new()).map(|_| ());
+        for refused in [read, written] {
+            let error = refused.expect_err(backend).to_string();
+            assert!(
+                error.contains("is no name of a backend or a device"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use model_registry::Registry;
+use model_registry::{RECORDER_FORMAT, Registry};
 use serde_json::Value;
 
 const FILES: [&str; 3] = ["expected.safetensors", "graph.onnx.gz", "manifest.json"];
@@ -54,6 +54,9 @@ fn each_holds_three_files_recorded_from_the_case_as_it_is() {
         let manifest: Value = serde_json::from_str(&text).expect("the manifest is JSON");
         if manifest["recorded_from"] != recorded_from.as_str() {
             faults.push(format!("{folder}: recorded from other facts"));
+        }
+        if manifest["provenance"]["recorder"] != RECORDER_FORMAT {
+            faults.push(format!("{folder}: recorded by another recorder"));
         }
     }
     assert!(

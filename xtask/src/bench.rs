@@ -1,160 +1,76 @@
-//! `bench`: how long regen and verify take, over several runs.
+//! `bench`: figures about the commands themselves: how long they take, whether they say the same
+//! twice, and what a kill leaves behind.
 
-use std::{
-    env, fs,
-    num::NonZeroUsize,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+mod kills;
+mod stability;
+mod timing;
+
+use std::{env, num::NonZeroUsize, process::Command};
 
 use anyhow::Context;
-use camino::Utf8PathBuf;
-use clap::ValueEnum;
 
-use crate::{
-    exit::{Exit, Failure, Result},
-    interrupt, list, output, sources,
-    tree::{self, Scope},
-    workspace::Workspace,
-};
+use crate::{exit::Result, workspace::Workspace};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask bench                    regen, in parts and as a whole
-  cargo xtask bench --runs 3 verify    a warm verify of everything
-  cargo xtask bench verify -- bert     of one family";
+  cargo xtask bench                              regen, in parts and as a whole
+  cargo xtask bench verify --runs 3              a warm verify of everything
+  cargo xtask bench verify -- bert               of one family
+  cargo xtask bench stability --runs 20          do twenty runs of verify agree?
+  cargo xtask bench kills --count 100            a hundred kills of regen
+  cargo xtask bench kills --what verify -- bert  of a verify of one family";
 
-/// Time regen and verify.
+/// Measure the commands.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// What to time.
-    #[arg(value_enum, default_value_t = What::Regen)]
-    what: What,
-    /// How often.
-    #[arg(long, value_name = "N", default_value = "7")]
-    runs: NonZeroUsize,
-    /// Passed on to verify.
-    #[arg(last = true)]
-    verify: Vec<String>,
+    /// What to measure; `regen` if not given.
+    #[command(subcommand)]
+    what: Option<What>,
 }
 
-/// What can be timed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// What can be measured.
+#[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Loading, generating, writing everything, finding nothing to write.
-    Regen,
-    /// The whole command, after one run to warm up.
-    Verify,
+    /// Time regen: loading, generating, writing everything, finding nothing to write.
+    Regen {
+        /// How often.
+        #[arg(long, value_name = "N", default_value = "7")]
+        runs: NonZeroUsize,
+    },
+    /// Time verify: the whole command, after one run to warm up.
+    Verify {
+        /// How often.
+        #[arg(long, value_name = "N", default_value = "7")]
+        runs: NonZeroUsize,
+        /// Passed on to verify.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run verify several times: do verdicts flip, and how far do margins spread?
+    Stability(stability::Args),
+    /// Kill a command at random moments: is a file torn, is a killed run taken for a run, does the next one mend it?
+    Kills(kills::Args),
 }
 
-/// Times.
+/// Measures.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
-    match args.what {
-        What::Regen => regen(workspace, args.runs.get()),
-        What::Verify => verify(workspace, args),
+    match &args.what {
+        None => timing::regen(workspace, 7),
+        Some(What::Regen { runs }) => timing::regen(workspace, runs.get()),
+        Some(What::Verify { runs, arguments }) => timing::verify(workspace, runs.get(), arguments),
+        Some(What::Stability(args)) => stability::run(workspace, args),
+        Some(What::Kills(args)) => kills::run(workspace, args),
     }
 }
 
-fn regen(workspace: &Workspace, runs: usize) -> Result {
-    let mut timings = Timings::default();
-    let scratch = workspace
-        .scratch()
-        .join(format!("bench-{}", std::process::id()));
-    for _ in 0..runs {
-        let registry = timings.time("load the registry", || sources::registry(workspace))?;
-        let templates = timings.time("load the templates", || sources::templates(None))?;
-        let files = timings.time("generate", || sources::emitted(&registry, &templates))?;
-        if scratch.exists() {
-            fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {scratch}"))?;
-        }
-        workspace.make_folder(&scratch)?;
-        timings.time("write everything", || {
-            let difference = tree::compare(&scratch, &files, Scope::Whole)?;
-            tree::apply(&scratch, &files, &difference)
-        })?;
-        let left = timings.time("find nothing to write", || {
-            tree::compare(&scratch, &files, Scope::Whole)
-        })?;
-        if !left.is_none() {
-            return Err(Failure::new(
-                Exit::Setup,
-                format!("{scratch} did not hold what was written"),
-            ));
-        }
-        if interrupt::requested() {
-            return Ok(Exit::Interrupted);
-        }
-    }
-    fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {scratch}"))?;
-    timings.print(runs);
-    Ok(Exit::Ok)
-}
-
-fn verify(workspace: &Workspace, args: &Args) -> Result {
+/// This program once more, for a workspace.
+fn this_program(workspace: &Workspace) -> Result<Command> {
     let program = env::current_exe().context("cannot find this program")?;
-    let program = Utf8PathBuf::from_path_buf(program)
-        .map_err(|path| Failure::new(Exit::Setup, format!("{} is not UTF-8", path.display())))?;
-    let mut timings = Timings::default();
-    let mut warm = false;
-    for _ in 0..=args.runs.get() {
-        let mut command = Command::new(&program);
-        command
-            .arg("--root")
-            .arg(&workspace.root)
-            .arg("verify")
-            .args(&args.verify);
-        command
-            .current_dir(&workspace.root)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let start = Instant::now();
-        let status = command
-            .status()
-            .with_context(|| format!("cannot start {program}"))?;
-        if !status.success() {
-            let message = format!("verify ended with {status}, so its time means nothing");
-            return Err(Failure::new(Exit::Unexpected, message));
-        }
-        if warm {
-            timings.add("verify", start.elapsed());
-        }
-        warm = true;
-    }
-    timings.print(args.runs.get());
-    Ok(Exit::Ok)
-}
-
-/// Durations by what took them, in the order of their first coming.
-#[derive(Default)]
-struct Timings {
-    rows: Vec<(&'static str, Vec<Duration>)>,
-}
-
-impl Timings {
-    fn time<T>(&mut self, what: &'static str, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        self.add(what, start.elapsed());
-        result
-    }
-
-    fn add(&mut self, what: &'static str, duration: Duration) {
-        match self.rows.iter_mut().find(|(row, _)| *row == what) {
-            Some((_, durations)) => durations.push(duration),
-            None => self.rows.push((what, vec![duration])),
-        }
-    }
-
-    fn print(&mut self, runs: usize) {
-        let mut table = list::table(&["step", "min", "median", "max"]);
-        for (what, durations) in &mut self.rows {
-            durations.sort();
-            let picks = [0, durations.len() / 2, durations.len() - 1].map(|i| durations[i]);
-            let texts = picks.map(|time| format!("{:.1} ms", time.as_secs_f64() * 1e3));
-            table.add_row([&[(*what).to_owned()][..], &texts].concat());
-        }
-        output::say(table.trim_fmt());
-        output::say(output::count(runs, "run"));
-    }
+    let mut command = Command::new(program);
+    command
+        .arg("--root")
+        .arg(&workspace.root)
+        .current_dir(&workspace.root);
+    Ok(command)
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::ValueEnum;
 use evidence::{Outcome, Record, Run};
 use model_registry::{Expectation, Expectations};
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
     files, output, sources,
+    verify::{Backend, Device},
     workspace::Workspace,
 };
 
@@ -76,6 +78,36 @@ fn allowed(name: &str) -> Result<Outcome, String> {
     })
 }
 
+/// The names become a file's: a run that says others than are known was not written here.
+fn check_names<'a>(
+    file: &Utf8Path,
+    backends: impl Iterator<Item = &'a str>,
+    device: &str,
+) -> Result<()> {
+    let known = Backend::ALL.map(Backend::name);
+    for backend in backends {
+        if !known.contains(&backend) {
+            let message = format!(
+                "{file}: no backend is called {backend:?} [known: {}]",
+                known.join(", ")
+            );
+            return Err(Failure::new(Exit::Setup, message));
+        }
+    }
+    let known: Vec<_> = Device::value_variants()
+        .iter()
+        .map(|known| known.name())
+        .collect();
+    if !known.contains(&device) {
+        let message = format!(
+            "{file}: no device is called {device:?} [known: {}]",
+            known.join(", ")
+        );
+        return Err(Failure::new(Exit::Setup, message));
+    }
+    Ok(())
+}
+
 /// Blesses.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
@@ -94,6 +126,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
             .push(record);
     }
     let device = &run.header.device;
+    check_names(&file, backends.keys().copied(), device)?;
     let mut faults = Vec::new();
     let mut rewrites = Vec::new();
     for (backend, records) in backends {

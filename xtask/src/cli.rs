@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, bless,
+    bench, bless, diff, docs,
     exit::{Exit, Result},
     list, record, regen, setup, show, verify,
     workspace::Workspace,
@@ -38,6 +38,10 @@ pub enum Verb {
     Record(record::Args),
     /// Rewrite the expectations from a run.
     Bless(bless::Args),
+    /// Show what differs between two runs.
+    Diff(diff::Args),
+    /// Write docs/checks.md: check by architecture by backend.
+    Docs(docs::Args),
     /// Fetch what the other commands need.
     Setup(setup::Args),
     /// Time regen and verify.
@@ -54,6 +58,8 @@ impl Verb {
             Self::Show(args) => show::run(workspace, &args),
             Self::Record(args) => record::run(workspace, &args),
             Self::Bless(args) => bless::run(workspace, &args),
+            Self::Diff(args) => diff::run(workspace, &args),
+            Self::Docs(args) => docs::run(workspace, &args),
             Self::Setup(args) => setup::run(workspace, &args),
             Self::Bench(args) => bench::run(workspace, &args),
         }

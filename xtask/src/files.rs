@@ -38,6 +38,55 @@ pub fn is_leftover(path: &Utf8Path) -> bool {
         .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX))
 }
 
+/// Removes what processes that were killed have left in a folder; what another one is writing stays.
+pub fn sweep(folder: &Utf8Path) -> Result<()> {
+    let Ok(entries) = folder.read_dir_utf8() else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read {folder}"))?;
+        if writer(entry.file_name()).is_none_or(lives) {
+            continue;
+        }
+        let path = entry.path();
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        };
+        removed.with_context(|| format!("cannot remove {path}"))?;
+    }
+    Ok(())
+}
+
+/// The process that a temporary file of [`write`], or a temporary folder of the recorder, is named after.
+fn writer(name: &str) -> Option<i32> {
+    let number = match name.strip_prefix(TEMPORARY_PREFIX) {
+        Some(rest) => rest.strip_suffix(TEMPORARY_SUFFIX)?.split_once('-')?.0,
+        None => {
+            let (case, number) = name.strip_prefix('.')?.rsplit_once('.')?;
+            case.rsplit_once('.')
+                .filter(|(_, kind)| ["new", "old"].contains(kind))?;
+            number
+        }
+    };
+    number.parse().ok()
+}
+
+fn lives(process: i32) -> bool {
+    #[cfg(unix)]
+    {
+        use nix::{errno::Errno, sys::signal, unistd::Pid};
+        signal::kill(Pid::from_raw(process), None) != Err(Errno::ESRCH)
+    }
+    #[cfg(not(unix))]
+    {
+        // There is no telling, so it is left alone.
+        let _ = process;
+        true
+    }
+}
+
 /// Waits until no other process holds this lock; it ends with the returned value.
 pub fn lock(path: &Utf8Path) -> Result<File> {
     if let Some(folder) = path.parent() {
@@ -47,4 +96,45 @@ pub fn lock(path: &Utf8Path) -> Result<File> {
     file.lock()
         .with_context(|| format!("cannot take the lock {path}"))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn what_the_living_write_is_not_swept_away() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).expect("UTF-8");
+        let living = process::id();
+        // Larger than any process number that a system gives.
+        let dead = i32::MAX;
+        let rows = [
+            (format!(".xtask-{living}-a.xml.tmp"), true),
+            (format!(".xtask-{dead}-a.xml.tmp"), cfg!(not(unix))),
+            (format!(".bert.relu.new.{living}"), true),
+            (format!(".bert.relu.new.{dead}"), cfg!(not(unix))),
+            (format!(".bert.old.{dead}"), cfg!(not(unix))),
+            (format!(".bert.{dead}"), true),
+            (format!("bert.old.{dead}"), true),
+            (".gitignore".into(), true),
+            ("bert".into(), true),
+        ];
+        for (name, _) in &rows {
+            let path = folder.join(name);
+            if name.contains("bert") {
+                fs::create_dir(&path).expect("made");
+                fs::write(path.join("file"), "").expect("written");
+            } else {
+                fs::write(&path, "").expect("written");
+            }
+        }
+        sweep(&folder).expect("swept");
+        for (name, stays) in rows {
+            assert_eq!(folder.join(&name).exists(), stays, "{name}");
+        }
+        sweep(&folder.join("absent")).expect("nothing to do");
+    }
 }

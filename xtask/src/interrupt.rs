@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks the command to end in order, the second ends it at once.
+//! Ctrl-C, and what a server sends to end a job: the first asks the command to end in order, the second
+//! ends it at once.
 
 use std::{
     process,

@@ -3,6 +3,8 @@
 pub mod bench;
 pub mod bless;
 pub mod cli;
+pub mod diff;
+pub mod docs;
 pub mod exit;
 pub mod files;
 pub mod interrupt;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     exit::{Exit, Failure, Result},
-    interrupt, output,
+    files, interrupt, output,
     progress::Progress,
     python::{self, Environment},
     regen, select, sources,
@@ -93,6 +93,10 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     // The recorder reads the emitted Python, so a stale tree would be recorded as if it were true.
     regen::require_fresh(workspace, &registry)?;
 
+    if !args.check {
+        // A recorder that was killed leaves a reference half made beside its place.
+        files::sweep(&workspace.root.join("snapshots/references"))?;
+    }
     let python = Environment::Recorder.ensure(workspace)?;
     let mut command = Command::new(python);
     command.args([

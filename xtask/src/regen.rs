@@ -156,6 +156,8 @@ pub fn settle(
             let difference = tree::compare(root, expected, scope)?;
             tree::refuse_unmarked(&difference).or_exit(Exit::Stale)?;
             tree::apply(root, expected, &difference)?;
+            // The schema lies outside the folder that is compared as a whole.
+            files::sweep(&workspace.registry())?;
             for path in &difference.foreign {
                 output::warn(format_args!(
                     "warning: {path} is not emitted and lacks our mark; move it"

@@ -28,6 +28,8 @@ pub fn find(root: Option<Utf8PathBuf>) -> Result<Workspace> {
         let message = format!("`{root}` is no Touchstone workspace: no model-registry/families");
         return Err(Failure::new(Exit::Usage, message));
     }
+    // Tests are started in another folder, and are told of files below this one.
+    let root = camino::absolute_utf8(&root).with_context(|| format!("cannot find {root}"))?;
     Ok(Workspace { root })
 }
 

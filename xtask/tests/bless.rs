@@ -26,6 +26,7 @@ fn record(family: &str, setting: Option<&str>, outcome: Outcome, expected: Outco
         outputs: BTreeMap::new(),
         detail: String::new(),
         cause: None,
+        asserted: 0,
         seconds: 0.1,
         peak_bytes: 0,
         versions: BTreeMap::new(),

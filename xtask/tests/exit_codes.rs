@@ -66,7 +66,7 @@ fn no_verb_prints_the_menu() {
     let ended = xtask("", &[]);
     assert_eq!(ended.code, Some(0));
     for verb in [
-        "regen", "verify", "list", "show", "record", "bless", "setup", "bench",
+        "regen", "verify", "list", "show", "record", "bless", "diff", "docs", "setup", "bench",
     ] {
         assert!(
             ended.stdout.contains(&format!("\n  {verb} ")),
@@ -109,6 +109,16 @@ fn what_does_not_exist_is_a_matter_of_usage() {
         &xtask("", &["verify", "--timeout", "0"]),
         Exit::Usage,
         "--timeout",
+    );
+    ends_with(
+        &xtask("", &["verify", "--memory", "0"]),
+        Exit::Usage,
+        "--memory",
+    );
+    ends_with(
+        &xtask("", &["bench", "kills", "--what", "time"]),
+        Exit::Usage,
+        "regen, record, verify",
     );
     ends_with(
         &xtask("", &["bless", "--cause", "no equals sign"]),

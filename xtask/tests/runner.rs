@@ -30,6 +30,7 @@ for argument in "$@"; do
   test -f "$here/$argument.act" && . "$here/$argument.act"
   cat "$here/$argument.verdict" >> "$TOUCHSTONE_EVIDENCE"
 done
+echo "test result: whatever"
 exit $code
 "#;
 
@@ -76,6 +77,7 @@ fn passed(test: &TestId) -> Record {
         outputs: BTreeMap::from([("logits".into(), metrics)]),
         detail: String::new(),
         cause: None,
+        asserted: 0,
         seconds: 0.1,
         peak_bytes: 0,
         versions: BTreeMap::new(),
@@ -106,7 +108,9 @@ fn bed(checks: &[&str]) -> Bed {
         device: Device::Cpu,
         expectations: BTreeMap::new(),
         limit: Duration::from_secs(20),
+        memory: 1 << 30,
         threads: 1,
+        environment: Vec::new(),
     };
     let launcher = Launcher::Rust {
         binary,
@@ -338,6 +342,69 @@ fn a_failure_after_the_last_verdict_is_a_problem() {
     let judged = bed.judge();
     assert_eq!(outcomes(&judged), BTreeMap::from([("a", Outcome::Pass)]));
     assert!(judged.problems[0].contains("although every verdict is as expected"));
+}
+
+#[test]
+fn a_death_between_checks_is_a_problem_and_costs_no_verdict() {
+    let bed = bed(&["a", "b"]);
+    bed.before("b", "case \"$*\" in *::a*) echo no more; exit 3 ;; esac\n");
+    bed.act("b", "code=3\n");
+    let judged = bed.judge();
+    let both = [("a", Outcome::Pass), ("b", Outcome::Pass)];
+    assert_eq!(outcomes(&judged), BTreeMap::from(both));
+    let told = "had its verdict, but then: the process ended with exit status: 3";
+    let of = |check| format!("`vit on ort: {check}` {told}");
+    assert!(
+        judged.problems[0].starts_with(&of("a")),
+        "{:?}",
+        judged.problems
+    );
+    assert!(
+        judged.problems[0].ends_with("no more"),
+        "{:?}",
+        judged.problems
+    );
+    assert!(
+        judged.problems[1].starts_with(&of("b")),
+        "{:?}",
+        judged.problems
+    );
+}
+
+#[test]
+fn a_process_has_ended_in_order_when_it_has_said_its_last_word() {
+    let bed = bed(&["a"]);
+    let python = Launcher::Python {
+        python: "python".into(),
+        root: bed.folder.clone(),
+        path: bed.folder.clone(),
+        file: "test_vit.py".into(),
+    };
+    let rust = &bed.unit.launcher;
+    let failed = "running 1 test\n\ntest result: FAILED. 0 passed; 1 failed\n";
+    let rows = [
+        (
+            rust,
+            Some(0),
+            "\ntest result: ok. 1 passed; 0 failed\n",
+            true,
+        ),
+        (rust, Some(101), failed, true),
+        (rust, Some(101), "running 1 test\n", false),
+        (rust, Some(0), "", false),
+        (rust, Some(3), failed, false),
+        (rust, None, failed, false),
+        (&python, Some(0), ".\n1 passed in 0.12s\n", true),
+        (&python, Some(1), "F.\n1 failed, 1 passed in 2.10s\n", true),
+        (&python, Some(1), "E\n1 error in 0.05s\n", true),
+        (&python, Some(0), "a library says hello in French\n", false),
+        (&python, Some(1), "", false),
+        (&python, Some(2), "1 error in 0.05s\n", false),
+    ];
+    for (launcher, code, log, in_order) in rows {
+        let found = launcher.ended_in_order(code, log);
+        assert_eq!(found, in_order, "{code:?} {log:?}");
+    }
 }
 
 #[test]

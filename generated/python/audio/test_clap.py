@@ -10,7 +10,8 @@ CLAP = Case(
     family="clap",
     variant=None,
     model="ClapModel",
-    recorded_from="1cfd240b73a60031",
+    recorded_from="181551496a10affa",
+    decodes_along=None,
     config={
         "audio_config": {
             "depths": [2, 2],

@@ -10,7 +10,8 @@ WAV2VEC2 = Case(
     family="wav2vec2",
     variant=None,
     model="Wav2Vec2Model",
-    recorded_from="cf249ca14539675c",
+    recorded_from="87a394c7cd0577f0",
+    decodes_along=None,
     config={
         "conv_dim": [20, 20, 20, 20, 20, 20, 20],
         "hidden_size": 36,
@@ -38,7 +39,8 @@ CTC = Case(
     family="wav2vec2",
     variant="ctc",
     model="Wav2Vec2ForCTC",
-    recorded_from="3b4499b235b0574d",
+    recorded_from="f781671036b7a7c8",
+    decodes_along=None,
     config={
         "conv_dim": [20, 20, 20, 20, 20, 20, 20],
         "hidden_size": 36,
@@ -63,7 +65,8 @@ STABLE_LAYER_NORM = Case(
     family="wav2vec2",
     variant="stable-layer-norm",
     model="Wav2Vec2Model",
-    recorded_from="0936579852f56557",
+    recorded_from="76aae8c070d434e3",
+    decodes_along=None,
     config={
         "conv_bias": True,
         "conv_dim": [20, 20, 20, 20, 20, 20, 20],

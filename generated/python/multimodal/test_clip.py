@@ -10,7 +10,8 @@ CLIP = Case(
     family="clip",
     variant=None,
     model="CLIPModel",
-    recorded_from="92fc936a0b77c83a",
+    recorded_from="972b90d093e7972d",
+    decodes_along=None,
     config={
         "projection_dim": 20,
         "text_config": {
@@ -56,7 +57,8 @@ GELU = Case(
     family="clip",
     variant="gelu",
     model="CLIPModel",
-    recorded_from="faeff45ab84e81ef",
+    recorded_from="b62b8e563c00b322",
+    decodes_along=None,
     config={
         "projection_dim": 20,
         "text_config": {
@@ -104,7 +106,8 @@ TEXT = Case(
     family="clip",
     variant="text",
     model="CLIPTextModel",
-    recorded_from="c53d0674967333c9",
+    recorded_from="03b25d644b8a58ff",
+    decodes_along=None,
     config={
         "bos_token_id": 51,
         "eos_token_id": 52,
@@ -135,7 +138,8 @@ VISION = Case(
     family="clip",
     variant="vision",
     model="CLIPVisionModel",
-    recorded_from="90ae1d337bddac1c",
+    recorded_from="ae481b5d31c1cb2b",
+    decodes_along=None,
     config={
         "hidden_size": 40,
         "image_size": 15,

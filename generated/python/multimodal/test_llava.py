@@ -10,14 +10,15 @@ LLAVA = Case(
     family="llava",
     variant=None,
     model="LlavaForConditionalGeneration",
-    recorded_from="776ccea98854c48e",
+    recorded_from="3f43aa233c9377d5",
+    decodes_along="sequence",
     config={
         "image_seq_length": 9,
         "image_token_id": 50,
         "text_config": {
             "hidden_size": 48,
             "intermediate_size": 44,
-            "max_position_embeddings": 31,
+            "max_position_embeddings": 67,
             "model_type": "llama",
             "num_attention_heads": 6,
             "num_hidden_layers": 2,

@@ -10,7 +10,8 @@ LLAVA_NEXT = Case(
     family="llava_next",
     variant=None,
     model="LlavaNextForConditionalGeneration",
-    recorded_from="2a39bd17aa75dd7f",
+    recorded_from="f89c0e6d0842f662",
+    decodes_along="sequence",
     config={
         "image_grid_pinpoints": [[15, 30], [30, 15], [30, 30]],
         "image_seq_length": 9,
@@ -18,7 +19,7 @@ LLAVA_NEXT = Case(
         "text_config": {
             "hidden_size": 48,
             "intermediate_size": 60,
-            "max_position_embeddings": 63,
+            "max_position_embeddings": 71,
             "model_type": "llama",
             "num_attention_heads": 6,
             "num_hidden_layers": 2,

@@ -10,7 +10,8 @@ T5 = Case(
     family="t5",
     variant=None,
     model="T5Model",
-    recorded_from="822b6d97c4ae62e7",
+    recorded_from="8146022938771130",
+    decodes_along="target",
     config={
         "d_ff": 44,
         "d_kv": 12,
@@ -40,7 +41,8 @@ EPSILON = Case(
     family="t5",
     variant="epsilon",
     model="T5Model",
-    recorded_from="00cc2cf6fe0df746",
+    recorded_from="c99c74576a004225",
+    decodes_along="target",
     config={
         "d_ff": 44,
         "d_kv": 12,
@@ -71,7 +73,8 @@ GATED_GELU = Case(
     family="t5",
     variant="gated-gelu",
     model="T5Model",
-    recorded_from="3247cddb2fc49f69",
+    recorded_from="98a35a224b73fa70",
+    decodes_along="target",
     config={
         "d_ff": 44,
         "d_kv": 12,
@@ -102,7 +105,8 @@ LM_HEAD = Case(
     family="t5",
     variant="lm-head",
     model="T5ForConditionalGeneration",
-    recorded_from="0c034ce41aca4e8c",
+    recorded_from="3cc082c67a34407c",
+    decodes_along="target",
     config={
         "d_ff": 44,
         "d_kv": 12,
@@ -132,7 +136,8 @@ UNSCALED_HEAD = Case(
     family="t5",
     variant="unscaled-head",
     model="T5ForConditionalGeneration",
-    recorded_from="6763c53d6e01e26c",
+    recorded_from="f7ce450468b1b6c7",
+    decodes_along="target",
     config={
         "d_ff": 44,
         "d_kv": 12,

@@ -10,7 +10,8 @@ XCLIP = Case(
     family="xclip",
     variant=None,
     model="XCLIPModel",
-    recorded_from="cbf99425d82a2e3d",
+    recorded_from="34f6b776fa60b7c4",
+    decodes_along=None,
     config={
         "projection_dim": 20,
         "prompt_layers": 2,

@@ -10,7 +10,8 @@ DETR = Case(
     family="detr",
     variant=None,
     model="DetrModel",
-    recorded_from="a512bba6b0930142",
+    recorded_from="4064c5b10d2af678",
+    decodes_along=None,
     config={
         "backbone": None,
         "backbone_config": {
@@ -46,7 +47,8 @@ OBJECT_DETECTION = Case(
     family="detr",
     variant="object-detection",
     model="DetrForObjectDetection",
-    recorded_from="0fc1ae272711a312",
+    recorded_from="ff5c8323875d0654",
+    decodes_along=None,
     config={
         "backbone": None,
         "backbone_config": {

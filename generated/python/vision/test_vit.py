@@ -10,7 +10,8 @@ VIT = Case(
     family="vit",
     variant=None,
     model="ViTModel",
-    recorded_from="bae5cd0487c699df",
+    recorded_from="b1ad71d8c0eb70ce",
+    decodes_along=None,
     config={
         "hidden_size": 36,
         "image_size": 15,
@@ -34,7 +35,8 @@ EPSILON = Case(
     family="vit",
     variant="epsilon",
     model="ViTModel",
-    recorded_from="d1111a1753289742",
+    recorded_from="9cea92d76a450076",
+    decodes_along=None,
     config={
         "hidden_size": 36,
         "image_size": 15,
@@ -59,7 +61,8 @@ IMAGE_CLASSIFICATION = Case(
     family="vit",
     variant="image-classification",
     model="ViTForImageClassification",
-    recorded_from="b3a4e22a5ae919c3",
+    recorded_from="03670b4396177c5e",
+    decodes_along=None,
     config={
         "hidden_size": 36,
         "image_size": 15,
@@ -81,7 +84,8 @@ NON_SQUARE = Case(
     family="vit",
     variant="non-square",
     model="ViTModel",
-    recorded_from="328b5a32eee0e107",
+    recorded_from="a3f9b2da44193a06",
+    decodes_along=None,
     config={
         "hidden_size": 36,
         "image_size": [10, 20],

@@ -8,7 +8,7 @@ const CLAP: Case = Case {
     category: "audio",
     family: "clap",
     variant: None,
-    recorded_from: "1cfd240b73a60031",
+    recorded_from: "181551496a10affa",
 };
 
 mod on_ort {
@@ -20,6 +20,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&CLAP, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&CLAP, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&CLAP, ort::graph());
     }
@@ -27,6 +37,21 @@ mod on_ort {
     #[test]
     fn padding_changes_nothing() {
         check::padding_changes_nothing(&CLAP, ort::graph());
+    }
+
+    #[test]
+    fn every_frame_matters() {
+        check::every_frame_matters(&CLAP, ort::graph());
+    }
+
+    #[test]
+    fn silence_stays_finite() {
+        check::silence_stays_finite(&CLAP, ort::graph());
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&CLAP, ort::graph());
     }
 
     #[test]

@@ -8,7 +8,7 @@ const WAV2VEC2: Case = Case {
     category: "audio",
     family: "wav2vec2",
     variant: None,
-    recorded_from: "cf249ca14539675c",
+    recorded_from: "87a394c7cd0577f0",
 };
 
 mod on_ort {
@@ -20,8 +20,28 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&WAV2VEC2, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&WAV2VEC2, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&WAV2VEC2, ort::graph());
+    }
+
+    #[test]
+    fn every_frame_matters() {
+        check::every_frame_matters(&WAV2VEC2, ort::graph());
+    }
+
+    #[test]
+    fn silence_stays_finite() {
+        check::silence_stays_finite(&WAV2VEC2, ort::graph());
     }
 
     #[test]
@@ -47,7 +67,7 @@ mod ctc {
         category: "audio",
         family: "wav2vec2",
         variant: Some("ctc"),
-        recorded_from: "3b4499b235b0574d",
+        recorded_from: "f781671036b7a7c8",
     };
 
     mod on_ort {
@@ -56,6 +76,11 @@ mod ctc {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&CTC, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CTC, ort::graph());
         }
     }
 
@@ -77,7 +102,7 @@ mod stable_layer_norm {
         category: "audio",
         family: "wav2vec2",
         variant: Some("stable-layer-norm"),
-        recorded_from: "0936579852f56557",
+        recorded_from: "76aae8c070d434e3",
     };
 
     mod on_ort {
@@ -86,6 +111,11 @@ mod stable_layer_norm {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&STABLE_LAYER_NORM, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&STABLE_LAYER_NORM, ort::graph());
         }
     }
 

@@ -9,7 +9,7 @@ const WHISPER: Case = Case {
     category: "audio",
     family: "whisper",
     variant: None,
-    recorded_from: "ff041e896de78cd0",
+    recorded_from: "03afd805dc83c29c",
 };
 
 /// Whisper as candle-transformers implements it.
@@ -58,8 +58,23 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&WHISPER, candle::native::<Native>(), "target");
     }
 
     #[test]
@@ -69,6 +84,26 @@ mod on_candle {
             candle::native::<Native>(),
             "target",
         );
+    }
+
+    #[test]
+    fn encoder_reaches_decoder() {
+        check::encoder_reaches_decoder(&WHISPER, candle::native::<Native>(), "target");
+    }
+
+    #[test]
+    fn every_frame_matters() {
+        check::every_frame_matters(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
+    fn silence_stays_finite() {
+        check::silence_stays_finite(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&WHISPER, candle::native::<Native>());
     }
 
     #[test]
@@ -86,13 +121,43 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&WHISPER, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&WHISPER, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&WHISPER, ort::graph());
     }
 
     #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&WHISPER, ort::graph(), "target");
+    }
+
+    #[test]
     fn later_tokens_do_not_matter() {
         check::later_tokens_do_not_matter(&WHISPER, ort::graph(), "target");
+    }
+
+    #[test]
+    fn encoder_reaches_decoder() {
+        check::encoder_reaches_decoder(&WHISPER, ort::graph(), "target");
+    }
+
+    #[test]
+    fn every_frame_matters() {
+        check::every_frame_matters(&WHISPER, ort::graph());
+    }
+
+    #[test]
+    fn silence_stays_finite() {
+        check::silence_stays_finite(&WHISPER, ort::graph());
     }
 
     #[test]
@@ -118,7 +183,7 @@ mod feed_forward {
         category: "audio",
         family: "whisper",
         variant: Some("feed-forward"),
-        recorded_from: "a1d9f5450044217f",
+        recorded_from: "74b3e23f3493222c",
     };
 
     mod on_candle {
@@ -128,6 +193,11 @@ mod feed_forward {
         fn forward_matches_reference() {
             check::forward_matches_reference(&FEED_FORWARD, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FEED_FORWARD, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -136,6 +206,11 @@ mod feed_forward {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&FEED_FORWARD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FEED_FORWARD, ort::graph());
         }
     }
 
@@ -158,7 +233,7 @@ mod lm_head {
         category: "audio",
         family: "whisper",
         variant: Some("lm-head"),
-        recorded_from: "081a85c6c95d2fd8",
+        recorded_from: "aa590bb997a8df20",
     };
 
     /// The variant as candle-transformers implements it.
@@ -200,6 +275,16 @@ mod lm_head {
         fn forward_matches_reference() {
             check::forward_matches_reference(&LM_HEAD, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, candle::native::<Native>(), "target");
+        }
     }
 
     mod on_ort {
@@ -208,6 +293,16 @@ mod lm_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&LM_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, ort::graph(), "target");
         }
     }
 
@@ -229,7 +324,7 @@ mod long_source {
         category: "audio",
         family: "whisper",
         variant: Some("long-source"),
-        recorded_from: "b40a907d8705f08b",
+        recorded_from: "c6aaaa5230538c52",
     };
 
     mod on_candle {
@@ -239,6 +334,11 @@ mod long_source {
         fn forward_matches_reference() {
             check::forward_matches_reference(&LONG_SOURCE, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LONG_SOURCE, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -247,6 +347,11 @@ mod long_source {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&LONG_SOURCE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LONG_SOURCE, ort::graph());
         }
     }
 

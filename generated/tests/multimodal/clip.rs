@@ -12,7 +12,7 @@ const CLIP: Case = Case {
     category: "multimodal",
     family: "clip",
     variant: None,
-    recorded_from: "92fc936a0b77c83a",
+    recorded_from: "972b90d093e7972d",
 };
 
 /// CLIP as candle-transformers implements it.
@@ -86,8 +86,28 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&CLIP, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&CLIP, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&CLIP, candle::native::<Native>());
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&CLIP, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&CLIP, candle::native::<Native>());
     }
 
     #[test]
@@ -105,6 +125,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&CLIP, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&CLIP, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&CLIP, ort::graph());
     }
@@ -112,6 +142,11 @@ mod on_ort {
     #[test]
     fn padding_changes_nothing() {
         check::padding_changes_nothing(&CLIP, ort::graph());
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&CLIP, ort::graph());
     }
 
     #[test]
@@ -137,7 +172,7 @@ mod gelu {
         category: "multimodal",
         family: "clip",
         variant: Some("gelu"),
-        recorded_from: "faeff45ab84e81ef",
+        recorded_from: "b62b8e563c00b322",
     };
 
     mod on_candle {
@@ -147,6 +182,11 @@ mod gelu {
         fn forward_matches_reference() {
             check::forward_matches_reference(&GELU, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GELU, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -155,6 +195,11 @@ mod gelu {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&GELU, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GELU, ort::graph());
         }
     }
 
@@ -180,7 +225,7 @@ mod text {
         category: "multimodal",
         family: "clip",
         variant: Some("text"),
-        recorded_from: "c53d0674967333c9",
+        recorded_from: "03b25d644b8a58ff",
     };
 
     /// The variant as candle-transformers implements it.
@@ -236,6 +281,11 @@ mod text {
         fn forward_matches_reference() {
             check::forward_matches_reference(&TEXT, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -244,6 +294,11 @@ mod text {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&TEXT, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, ort::graph());
         }
     }
 
@@ -269,7 +324,7 @@ mod vision {
         category: "multimodal",
         family: "clip",
         variant: Some("vision"),
-        recorded_from: "90ae1d337bddac1c",
+        recorded_from: "ae481b5d31c1cb2b",
     };
 
     /// The variant as candle-transformers implements it.
@@ -327,6 +382,11 @@ mod vision {
         fn forward_matches_reference() {
             check::forward_matches_reference(&VISION, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -335,6 +395,11 @@ mod vision {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&VISION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION, ort::graph());
         }
     }
 

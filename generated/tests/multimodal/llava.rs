@@ -12,7 +12,7 @@ const LLAVA: Case = Case {
     category: "multimodal",
     family: "llava",
     variant: None,
-    recorded_from: "776ccea98854c48e",
+    recorded_from: "3f43aa233c9377d5",
 };
 
 /// LLaVA as candle-transformers implements it.
@@ -110,6 +110,26 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAVA, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAVA, candle::native::<Native>());
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&LLAVA, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&LLAVA, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&LLAVA, candle::native::<Native>());
     }
@@ -124,6 +144,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAVA, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAVA, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&LLAVA, ort::graph());
     }
@@ -134,8 +164,28 @@ mod on_ort {
     }
 
     #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&LLAVA, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAVA, ort::graph(), "sequence");
+    }
+
+    #[test]
     fn later_tokens_do_not_matter() {
         check::later_tokens_do_not_matter(&LLAVA, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAVA, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&LLAVA, ort::graph());
     }
 
     #[test]

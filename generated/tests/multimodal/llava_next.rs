@@ -13,7 +13,7 @@ const LLAVA_NEXT: Case = Case {
     category: "multimodal",
     family: "llava_next",
     variant: None,
-    recorded_from: "2a39bd17aa75dd7f",
+    recorded_from: "f89c0e6d0842f662",
 };
 
 /// LLaVA-NeXT as candle-transformers implements it.
@@ -137,8 +137,23 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAVA_NEXT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAVA_NEXT, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&LLAVA_NEXT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAVA_NEXT, candle::native::<Native>(), "sequence");
     }
 
     #[test]
@@ -160,6 +175,30 @@ mod on_candle {
     }
 
     #[test]
+    fn chunked_prefill_matches_full() {
+        check::chunked_prefill_matches_full(
+            &LLAVA_NEXT,
+            candle::native::<Native>(),
+            "sequence",
+        );
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAVA_NEXT, candle::native::<Native>(), "sequence");
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&LLAVA_NEXT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&LLAVA_NEXT, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&LLAVA_NEXT, candle::native::<Native>());
     }
@@ -174,6 +213,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAVA_NEXT, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAVA_NEXT, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&LLAVA_NEXT, ort::graph());
     }
@@ -184,8 +233,28 @@ mod on_ort {
     }
 
     #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&LLAVA_NEXT, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAVA_NEXT, ort::graph(), "sequence");
+    }
+
+    #[test]
     fn later_tokens_do_not_matter() {
         check::later_tokens_do_not_matter(&LLAVA_NEXT, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAVA_NEXT, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&LLAVA_NEXT, ort::graph());
     }
 
     #[test]

@@ -8,7 +8,7 @@ const GPT2: Case = Case {
     category: "text-decoder",
     family: "gpt2",
     variant: None,
-    recorded_from: "4ce0a036dd2b178b",
+    recorded_from: "cead8e5f1bcbb373",
 };
 
 mod on_ort {
@@ -20,6 +20,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&GPT2, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&GPT2, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&GPT2, ort::graph());
     }
@@ -27,6 +37,11 @@ mod on_ort {
     #[test]
     fn padding_changes_nothing() {
         check::padding_changes_nothing(&GPT2, ort::graph());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&GPT2, ort::graph(), "sequence");
     }
 
     #[test]
@@ -57,7 +72,7 @@ mod lm_head {
         category: "text-decoder",
         family: "gpt2",
         variant: Some("lm-head"),
-        recorded_from: "0cb2e734bbe89395",
+        recorded_from: "35283da539d31480",
     };
 
     mod on_ort {
@@ -66,6 +81,16 @@ mod lm_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&LM_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, ort::graph(), "sequence");
         }
     }
 
@@ -87,7 +112,7 @@ mod untied_head {
         category: "text-decoder",
         family: "gpt2",
         variant: Some("untied-head"),
-        recorded_from: "c8f15cd87ad00791",
+        recorded_from: "826c4c375694520b",
     };
 
     mod on_ort {
@@ -96,6 +121,16 @@ mod untied_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&UNTIED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&UNTIED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&UNTIED_HEAD, ort::graph(), "sequence");
         }
     }
 

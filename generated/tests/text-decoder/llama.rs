@@ -9,7 +9,7 @@ const LLAMA: Case = Case {
     category: "text-decoder",
     family: "llama",
     variant: None,
-    recorded_from: "c31468bc5bb8f1d0",
+    recorded_from: "960bffc198b15d72",
 };
 
 /// Llama as candle-transformers implements it.
@@ -69,8 +69,23 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAMA, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAMA, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&LLAMA, candle::native::<Native>());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAMA, candle::native::<Native>(), "sequence");
     }
 
     #[test]
@@ -92,6 +107,25 @@ mod on_candle {
     }
 
     #[test]
+    fn chunked_prefill_matches_full() {
+        check::chunked_prefill_matches_full(
+            &LLAMA,
+            candle::native::<Native>(),
+            "sequence",
+        );
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAMA, candle::native::<Native>(), "sequence");
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&LLAMA, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&LLAMA, candle::native::<Native>());
     }
@@ -106,6 +140,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAMA, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAMA, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&LLAMA, ort::graph());
     }
@@ -116,8 +160,23 @@ mod on_ort {
     }
 
     #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&LLAMA, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAMA, ort::graph(), "sequence");
+    }
+
+    #[test]
     fn later_tokens_do_not_matter() {
         check::later_tokens_do_not_matter(&LLAMA, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAMA, ort::graph(), "sequence");
     }
 
     #[test]
@@ -143,7 +202,7 @@ mod attention_bias {
         category: "text-decoder",
         family: "llama",
         variant: Some("attention-bias"),
-        recorded_from: "1b60fc4f62cd1792",
+        recorded_from: "02da90d15f268017",
     };
 
     mod on_candle {
@@ -158,8 +217,22 @@ mod attention_bias {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ATTENTION_BIAS, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &ATTENTION_BIAS,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &ATTENTION_BIAS,
                 candle::native::<Native>(),
                 "sequence",
@@ -173,6 +246,16 @@ mod attention_bias {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&ATTENTION_BIAS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ATTENTION_BIAS, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&ATTENTION_BIAS, ort::graph(), "sequence");
         }
     }
 
@@ -197,7 +280,7 @@ mod grouped_heads {
         category: "text-decoder",
         family: "llama",
         variant: Some("grouped-heads"),
-        recorded_from: "a2501950769d9f64",
+        recorded_from: "edd72f0cc861165a",
     };
 
     mod on_candle {
@@ -209,8 +292,22 @@ mod grouped_heads {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GROUPED_HEADS, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &GROUPED_HEADS,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &GROUPED_HEADS,
                 candle::native::<Native>(),
                 "sequence",
@@ -224,6 +321,16 @@ mod grouped_heads {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&GROUPED_HEADS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GROUPED_HEADS, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&GROUPED_HEADS, ort::graph(), "sequence");
         }
     }
 
@@ -245,7 +352,7 @@ mod head_dim {
         category: "text-decoder",
         family: "llama",
         variant: Some("head-dim"),
-        recorded_from: "a8f39b2eb428d0b6",
+        recorded_from: "ea3845fcd9d710c4",
     };
 
     mod on_candle {
@@ -257,8 +364,22 @@ mod head_dim {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&HEAD_DIM, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &HEAD_DIM,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &HEAD_DIM,
                 candle::native::<Native>(),
                 "sequence",
@@ -272,6 +393,16 @@ mod head_dim {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&HEAD_DIM, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&HEAD_DIM, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&HEAD_DIM, ort::graph(), "sequence");
         }
     }
 
@@ -294,7 +425,7 @@ mod llama3_rope {
         category: "text-decoder",
         family: "llama",
         variant: Some("llama3-rope"),
-        recorded_from: "35792e39d5368fa2",
+        recorded_from: "0f45ce9d30d9ac84",
     };
 
     /// The variant as candle-transformers implements it.
@@ -358,8 +489,22 @@ mod llama3_rope {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LLAMA3_ROPE, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &LLAMA3_ROPE,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &LLAMA3_ROPE,
                 candle::native::<Native>(),
                 "sequence",
@@ -373,6 +518,16 @@ mod llama3_rope {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&LLAMA3_ROPE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LLAMA3_ROPE, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LLAMA3_ROPE, ort::graph(), "sequence");
         }
     }
 
@@ -394,7 +549,7 @@ mod tied_head {
         category: "text-decoder",
         family: "llama",
         variant: Some("tied-head"),
-        recorded_from: "fe765a6f687b9031",
+        recorded_from: "16be4481f9426484",
     };
 
     mod on_candle {
@@ -406,8 +561,22 @@ mod tied_head {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TIED_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &TIED_HEAD,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &TIED_HEAD,
                 candle::native::<Native>(),
                 "sequence",
@@ -421,6 +590,16 @@ mod tied_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&TIED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TIED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TIED_HEAD, ort::graph(), "sequence");
         }
     }
 

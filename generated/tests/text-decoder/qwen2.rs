@@ -9,7 +9,7 @@ const QWEN2: Case = Case {
     category: "text-decoder",
     family: "qwen2",
     variant: None,
-    recorded_from: "581cc4d192edb77f",
+    recorded_from: "f111d7ba40cc410e",
 };
 
 /// Qwen2 as candle-transformers implements it.
@@ -61,8 +61,23 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&QWEN2, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&QWEN2, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&QWEN2, candle::native::<Native>());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&QWEN2, candle::native::<Native>(), "sequence");
     }
 
     #[test]
@@ -84,6 +99,25 @@ mod on_candle {
     }
 
     #[test]
+    fn chunked_prefill_matches_full() {
+        check::chunked_prefill_matches_full(
+            &QWEN2,
+            candle::native::<Native>(),
+            "sequence",
+        );
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&QWEN2, candle::native::<Native>(), "sequence");
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&QWEN2, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&QWEN2, candle::native::<Native>());
     }
@@ -98,6 +132,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&QWEN2, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&QWEN2, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&QWEN2, ort::graph());
     }
@@ -108,8 +152,23 @@ mod on_ort {
     }
 
     #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&QWEN2, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&QWEN2, ort::graph(), "sequence");
+    }
+
+    #[test]
     fn later_tokens_do_not_matter() {
         check::later_tokens_do_not_matter(&QWEN2, ort::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&QWEN2, ort::graph(), "sequence");
     }
 
     #[test]
@@ -135,7 +194,7 @@ mod epsilon {
         category: "text-decoder",
         family: "qwen2",
         variant: Some("epsilon"),
-        recorded_from: "c2e72aad7a3bf66f",
+        recorded_from: "6f1be6d2a691afe2",
     };
 
     mod on_candle {
@@ -147,12 +206,22 @@ mod epsilon {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
                 &EPSILON,
                 candle::native::<Native>(),
                 "sequence",
             );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&EPSILON, candle::native::<Native>(), "sequence");
         }
     }
 
@@ -162,6 +231,16 @@ mod epsilon {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&EPSILON, ort::graph(), "sequence");
         }
     }
 
@@ -184,7 +263,7 @@ mod sliding_window {
         category: "text-decoder",
         family: "qwen2",
         variant: Some("sliding-window"),
-        recorded_from: "4059ac24988282cd",
+        recorded_from: "524be90612e889b6",
     };
 
     /// The variant as candle-transformers implements it.
@@ -238,8 +317,22 @@ mod sliding_window {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SLIDING_WINDOW, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &SLIDING_WINDOW,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &SLIDING_WINDOW,
                 candle::native::<Native>(),
                 "sequence",
@@ -253,6 +346,16 @@ mod sliding_window {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&SLIDING_WINDOW, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SLIDING_WINDOW, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&SLIDING_WINDOW, ort::graph(), "sequence");
         }
     }
 
@@ -277,7 +380,7 @@ mod tied_head {
         category: "text-decoder",
         family: "qwen2",
         variant: Some("tied-head"),
-        recorded_from: "91a126642515d160",
+        recorded_from: "3333a92ce432dcae",
     };
 
     mod on_candle {
@@ -289,8 +392,22 @@ mod tied_head {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TIED_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &TIED_HEAD,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &TIED_HEAD,
                 candle::native::<Native>(),
                 "sequence",
@@ -304,6 +421,16 @@ mod tied_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&TIED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TIED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TIED_HEAD, ort::graph(), "sequence");
         }
     }
 

@@ -9,7 +9,7 @@ const T5: Case = Case {
     category: "text-encoder-decoder",
     family: "t5",
     variant: None,
-    recorded_from: "822b6d97c4ae62e7",
+    recorded_from: "8146022938771130",
 };
 
 /// T5 as candle-transformers implements it.
@@ -53,8 +53,23 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&T5, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&T5, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&T5, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&T5, candle::native::<Native>());
     }
 
     #[test]
@@ -72,6 +87,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&T5, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&T5, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&T5, ort::graph());
     }
@@ -82,8 +107,18 @@ mod on_ort {
     }
 
     #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&T5, ort::graph(), "target");
+    }
+
+    #[test]
     fn later_tokens_do_not_matter() {
         check::later_tokens_do_not_matter(&T5, ort::graph(), "target");
+    }
+
+    #[test]
+    fn encoder_reaches_decoder() {
+        check::encoder_reaches_decoder(&T5, ort::graph(), "target");
     }
 
     #[test]
@@ -109,7 +144,7 @@ mod epsilon {
         category: "text-encoder-decoder",
         family: "t5",
         variant: Some("epsilon"),
-        recorded_from: "00cc2cf6fe0df746",
+        recorded_from: "c99c74576a004225",
     };
 
     mod on_candle {
@@ -119,6 +154,11 @@ mod epsilon {
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -127,6 +167,11 @@ mod epsilon {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, ort::graph());
         }
     }
 
@@ -148,7 +193,7 @@ mod gated_gelu {
         category: "text-encoder-decoder",
         family: "t5",
         variant: Some("gated-gelu"),
-        recorded_from: "3247cddb2fc49f69",
+        recorded_from: "98a35a224b73fa70",
     };
 
     mod on_candle {
@@ -158,6 +203,11 @@ mod gated_gelu {
         fn forward_matches_reference() {
             check::forward_matches_reference(&GATED_GELU, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GATED_GELU, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -166,6 +216,11 @@ mod gated_gelu {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&GATED_GELU, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GATED_GELU, ort::graph());
         }
     }
 
@@ -188,7 +243,7 @@ mod lm_head {
         category: "text-encoder-decoder",
         family: "t5",
         variant: Some("lm-head"),
-        recorded_from: "0c034ce41aca4e8c",
+        recorded_from: "3cc082c67a34407c",
     };
 
     /// The variant as candle-transformers implements it.
@@ -239,12 +294,22 @@ mod lm_head {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
                 &LM_HEAD,
                 candle::native::<Native>(),
                 "target",
             );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, candle::native::<Native>(), "target");
         }
     }
 
@@ -254,6 +319,16 @@ mod lm_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&LM_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, ort::graph(), "target");
         }
     }
 
@@ -276,7 +351,7 @@ mod unscaled_head {
         category: "text-encoder-decoder",
         family: "t5",
         variant: Some("unscaled-head"),
-        recorded_from: "6763c53d6e01e26c",
+        recorded_from: "f7ce450468b1b6c7",
     };
 
     /// The variant as candle-transformers implements it.
@@ -327,8 +402,22 @@ mod unscaled_head {
         }
 
         #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&UNSCALED_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
         fn cached_decode_matches_full() {
             check::cached_decode_matches_full(
+                &UNSCALED_HEAD,
+                candle::native::<Native>(),
+                "target",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
                 &UNSCALED_HEAD,
                 candle::native::<Native>(),
                 "target",
@@ -342,6 +431,16 @@ mod unscaled_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&UNSCALED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&UNSCALED_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&UNSCALED_HEAD, ort::graph(), "target");
         }
     }
 

@@ -9,7 +9,7 @@ const BERT: Case = Case {
     category: "text-encoder",
     family: "bert",
     variant: None,
-    recorded_from: "6f267b9095a5fec6",
+    recorded_from: "cfe126f4bf971e67",
 };
 
 /// BERT as candle-transformers implements it.
@@ -51,6 +51,16 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&BERT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&BERT, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&BERT, candle::native::<Native>());
     }
@@ -61,8 +71,18 @@ mod on_candle {
     }
 
     #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&BERT, candle::native::<Native>(), "sequence");
+    }
+
+    #[test]
     fn later_tokens_do_matter() {
         check::later_tokens_do_matter(&BERT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&BERT, candle::native::<Native>());
     }
 
     #[test]
@@ -80,6 +100,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&BERT, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&BERT, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&BERT, ort::graph());
     }
@@ -87,6 +117,11 @@ mod on_ort {
     #[test]
     fn padding_changes_nothing() {
         check::padding_changes_nothing(&BERT, ort::graph());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&BERT, ort::graph(), "sequence");
     }
 
     #[test]
@@ -117,7 +152,7 @@ mod epsilon {
         category: "text-encoder",
         family: "bert",
         variant: Some("epsilon"),
-        recorded_from: "834dea0b57cef9d9",
+        recorded_from: "07c1b3cf5cb50603",
     };
 
     mod on_candle {
@@ -127,6 +162,11 @@ mod epsilon {
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -135,6 +175,11 @@ mod epsilon {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, ort::graph());
         }
     }
 
@@ -157,7 +202,7 @@ mod masked_lm {
         category: "text-encoder",
         family: "bert",
         variant: Some("masked-lm"),
-        recorded_from: "6a98fd327c2a582f",
+        recorded_from: "cee059fe5417340f",
     };
 
     /// The variant as candle-transformers implements it.
@@ -201,6 +246,11 @@ mod masked_lm {
         fn forward_matches_reference() {
             check::forward_matches_reference(&MASKED_LM, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_LM, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -209,6 +259,11 @@ mod masked_lm {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&MASKED_LM, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_LM, ort::graph());
         }
     }
 
@@ -230,7 +285,7 @@ mod relu {
         category: "text-encoder",
         family: "bert",
         variant: Some("relu"),
-        recorded_from: "18df89d0a065021e",
+        recorded_from: "93453df54e559dc3",
     };
 
     mod on_candle {
@@ -240,6 +295,11 @@ mod relu {
         fn forward_matches_reference() {
             check::forward_matches_reference(&RELU, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&RELU, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -248,6 +308,11 @@ mod relu {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&RELU, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&RELU, ort::graph());
         }
     }
 
@@ -269,7 +334,7 @@ mod sequence_classification {
         category: "text-encoder",
         family: "bert",
         variant: Some("sequence-classification"),
-        recorded_from: "20a0e95956ad8911",
+        recorded_from: "345375b563220a9a",
     };
 
     mod on_ort {
@@ -278,6 +343,11 @@ mod sequence_classification {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, ort::graph());
         }
     }
 

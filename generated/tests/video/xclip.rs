@@ -8,7 +8,7 @@ const XCLIP: Case = Case {
     category: "video",
     family: "xclip",
     variant: None,
-    recorded_from: "cbf99425d82a2e3d",
+    recorded_from: "34f6b776fa60b7c4",
 };
 
 mod on_ort {
@@ -20,6 +20,16 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&XCLIP, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&XCLIP, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&XCLIP, ort::graph());
     }
@@ -27,6 +37,11 @@ mod on_ort {
     #[test]
     fn padding_changes_nothing() {
         check::padding_changes_nothing(&XCLIP, ort::graph());
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&XCLIP, ort::graph());
     }
 
     #[test]

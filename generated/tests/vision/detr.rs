@@ -8,7 +8,7 @@ const DETR: Case = Case {
     category: "vision",
     family: "detr",
     variant: None,
-    recorded_from: "a512bba6b0930142",
+    recorded_from: "4064c5b10d2af678",
 };
 
 mod on_ort {
@@ -20,8 +20,23 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&DETR, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&DETR, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&DETR, ort::graph());
+    }
+
+    #[test]
+    fn every_patch_matters() {
+        check::every_patch_matters(&DETR, ort::graph());
     }
 
     #[test]
@@ -47,7 +62,7 @@ mod object_detection {
         category: "vision",
         family: "detr",
         variant: Some("object-detection"),
-        recorded_from: "0fc1ae272711a312",
+        recorded_from: "ff5c8323875d0654",
     };
 
     mod on_ort {
@@ -56,6 +71,11 @@ mod object_detection {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&OBJECT_DETECTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&OBJECT_DETECTION, ort::graph());
         }
     }
 

@@ -10,7 +10,7 @@ const VIT: Case = Case {
     category: "vision",
     family: "vit",
     variant: None,
-    recorded_from: "bae5cd0487c699df",
+    recorded_from: "b1ad71d8c0eb70ce",
 };
 
 /// ViT as candle-transformers implements it.
@@ -58,8 +58,33 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn every_patch_matters() {
+        check::every_patch_matters(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn resolution_follows_config() {
+        check::resolution_follows_config(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn half_precision_within_bound() {
+        check::half_precision_within_bound(&VIT, candle::native::<Native>());
     }
 
     #[test]
@@ -77,8 +102,28 @@ mod on_ort {
     }
 
     #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&VIT, ort::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&VIT, ort::graph());
+    }
+
+    #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&VIT, ort::graph());
+    }
+
+    #[test]
+    fn every_patch_matters() {
+        check::every_patch_matters(&VIT, ort::graph());
+    }
+
+    #[test]
+    fn resolution_follows_config() {
+        check::resolution_follows_config(&VIT, ort::graph());
     }
 
     #[test]
@@ -104,7 +149,7 @@ mod epsilon {
         category: "vision",
         family: "vit",
         variant: Some("epsilon"),
-        recorded_from: "d1111a1753289742",
+        recorded_from: "9cea92d76a450076",
     };
 
     mod on_candle {
@@ -114,6 +159,11 @@ mod epsilon {
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -122,6 +172,11 @@ mod epsilon {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&EPSILON, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, ort::graph());
         }
     }
 
@@ -144,7 +199,7 @@ mod image_classification {
         category: "vision",
         family: "vit",
         variant: Some("image-classification"),
-        recorded_from: "b3a4e22a5ae919c3",
+        recorded_from: "03670b4396177c5e",
     };
 
     /// The variant as candle-transformers implements it.
@@ -184,6 +239,11 @@ mod image_classification {
                 candle::native::<Native>(),
             );
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -192,6 +252,11 @@ mod image_classification {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&IMAGE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, ort::graph());
         }
     }
 
@@ -216,7 +281,7 @@ mod non_square {
         category: "vision",
         family: "vit",
         variant: Some("non-square"),
-        recorded_from: "328b5a32eee0e107",
+        recorded_from: "a3f9b2da44193a06",
     };
 
     mod on_candle {
@@ -226,6 +291,11 @@ mod non_square {
         fn forward_matches_reference() {
             check::forward_matches_reference(&NON_SQUARE, candle::native::<Native>());
         }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NON_SQUARE, candle::native::<Native>());
+        }
     }
 
     mod on_ort {
@@ -234,6 +304,11 @@ mod non_square {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&NON_SQUARE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NON_SQUARE, ort::graph());
         }
     }
 

@@ -61,9 +61,8 @@ impl PythonContext {
 fn case_context(case: &ResolvedCase<'_>) -> CaseContext {
     let family = case.family;
     let object = |object: &model_registry::Object| Expression::from(&Value::Object(object.clone()));
-    let variant = case
-        .variant
-        .map_or(Expression::Literal(Value::Null), Expression::string);
+    let maybe =
+        |text: Option<&str>| text.map_or(Expression::Literal(Value::Null), Expression::string);
     let sizes = case.sizes.iter().map(|(name, size)| {
         let lengths = [Some(size.recorded), size.second];
         (
@@ -74,9 +73,10 @@ fn case_context(case: &ResolvedCase<'_>) -> CaseContext {
     let arguments = [
         ("category", Expression::string(family.category.name())),
         ("family", Expression::string(&family.family)),
-        ("variant", variant),
+        ("variant", maybe(case.variant)),
         ("model", Expression::string(&case.model)),
         ("recorded_from", Expression::string(case.recorded_from())),
+        ("decodes_along", maybe(family.architecture.decodes_along())),
         ("config", object(&case.config)),
         ("call", object(&case.call)),
         ("sizes", Expression::Dict(sizes.collect())),

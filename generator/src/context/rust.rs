@@ -1,15 +1,16 @@
 //! What the Rust templates see.
 
-use std::collections::BTreeSet;
-
-use model_registry::{Axis, Family, Input, ResolvedCase};
+use model_registry::{Family, ResolvedCase};
 use serde::Serialize;
 
 use super::{
     adapter::AdapterContext,
     names::{self, constant},
 };
-use crate::error::Error;
+use crate::{
+    error::Error,
+    plan::{self, CANDLE, Fate, ORT, Planned, Way},
+};
 
 /// One family's Rust file.
 #[derive(Debug, Serialize)]
@@ -17,6 +18,8 @@ pub(crate) struct RustContext {
     title: String,
     architecture: &'static str,
     modality: String,
+    /// The axis that grows while decoding, if one does.
+    decodes_along: Option<&'static str>,
     /// Whether any case runs on candle.
     native: bool,
     base: CaseContext,
@@ -26,19 +29,39 @@ pub(crate) struct RustContext {
 /// The base case, or a variant.
 #[derive(Debug, Serialize)]
 struct CaseContext {
-    category: &'static str,
-    family: String,
-    variant: Option<String>,
+    #[serde(flatten)]
+    names: CaseNames,
     /// What the variant tries, as a sentence.
     tries: String,
-    recorded_from: String,
-    /// What its constant is named after.
-    constant: String,
     /// The adapter that the case brings; none where it has the base case's, or none at all.
     adapter: Option<AdapterContext>,
     backends: Vec<BackendContext>,
-    /// Checks that the family waives.
-    waived: Vec<String>,
+    /// The checks of the case, with those that are not made.
+    #[serde(skip)]
+    planned: Vec<Planned>,
+}
+
+/// What a case's constant holds.
+#[derive(Debug, Serialize)]
+pub(super) struct CaseNames {
+    category: &'static str,
+    family: String,
+    variant: Option<String>,
+    recorded_from: String,
+    /// What it is named after.
+    constant: String,
+}
+
+impl From<&ResolvedCase<'_>> for CaseNames {
+    fn from(case: &ResolvedCase<'_>) -> Self {
+        Self {
+            category: case.family.category.name(),
+            family: case.family.family.clone(),
+            variant: case.variant.map(str::to_owned),
+            recorded_from: case.recorded_from(),
+            constant: constant(case).to_owned(),
+        }
+    }
 }
 
 /// One way of running a case.
@@ -46,14 +69,15 @@ struct CaseContext {
 struct BackendContext {
     name: &'static str,
     setting: Option<&'static str>,
-    /// Whether it reads a mask that tells tokens from padding.
-    reads_mask: bool,
-    /// Whether it keeps keys and values from one call to the next.
-    caches: bool,
-    /// Whether it gives an output with one row for each of the batch.
-    gives_rows: bool,
-    /// The axes of what it gives: a check along another one has nothing to compare.
-    gives_along: BTreeSet<String>,
+    tests: Vec<TestContext>,
+}
+
+/// One `#[test]`.
+#[derive(Debug, Serialize)]
+struct TestContext {
+    check: &'static str,
+    /// The axis that the check is told, if it takes one.
+    axis: Option<&'static str>,
 }
 
 impl RustContext {
@@ -88,10 +112,17 @@ impl RustContext {
             title: family.title.clone(),
             architecture: family.architecture.name(),
             modality: family.modality.to_string(),
+            decodes_along: family.architecture.decodes_along(),
             native: cases.iter().any(|case| case.candle.is_some()),
             base,
             variants: contexts.collect(),
         })
+    }
+
+    /// The checks of every case, with those that are not made.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = &Planned> {
+        let cases = std::iter::once(&self.base).chain(&self.variants);
+        cases.flat_map(|case| &case.planned)
     }
 }
 
@@ -121,59 +152,51 @@ fn case_context(
     adapter: Option<AdapterContext>,
     inherited: Option<&Inherited>,
 ) -> CaseContext {
-    let is_mask = |name: &String| matches!(case.inputs.get(name), Some(Input::Lengths(_)));
     let own = adapter.as_ref().map(Inherited::from);
     let native = own.as_ref().or(inherited.filter(|_| case.inherits_binding));
-    let on_candle = native.map(|native| BackendContext {
-        name: "candle",
+    let on_candle = native.map(|native| Way {
+        case,
+        backend: CANDLE,
         setting: None,
-        reads_mask: native.inputs.iter().any(is_mask),
+        inputs: native.inputs.clone(),
+        outputs: native.outputs.clone(),
         caches: native.caches,
-        gives_rows: gives_rows(case, &native.outputs),
-        gives_along: gives_along(case, &native.outputs),
     });
-    let all: Vec<String> = case.outputs.keys().cloned().collect();
-    let reads_mask = case.inputs.keys().any(is_mask);
-    let on_ort = [None, Some("unoptimised")].map(|setting| BackendContext {
-        name: "ort",
+    let on_ort = [None, Some("unoptimised")].map(|setting| Way {
+        case,
+        backend: ORT,
         setting,
-        reads_mask,
+        inputs: case.inputs.keys().cloned().collect(),
+        outputs: case.outputs.keys().cloned().collect(),
         caches: false,
-        gives_rows: gives_rows(case, &all),
-        gives_along: gives_along(case, &all),
     });
-    CaseContext {
-        category: case.family.category.name(),
-        family: case.family.family.clone(),
-        variant: case.variant.map(str::to_owned),
-        tries: case.tries.map(sentence).unwrap_or_default(),
-        recorded_from: case.recorded_from(),
-        constant: constant(case).to_owned(),
-        adapter,
-        backends: on_candle.into_iter().chain(on_ort).collect(),
-        waived: case
-            .family
-            .waived_checks()
-            .map(|(check, _)| check.to_owned())
-            .collect(),
+
+    let mut planned = Vec::new();
+    if on_candle.is_none() {
+        planned = plan::unbound(case, CANDLE);
     }
-}
-
-/// Whether one of these outputs has a row for each of the batch, and nothing that mixes rows.
-fn gives_rows(case: &ResolvedCase<'_>, outputs: &[String]) -> bool {
-    let is_batch = |axis: &&Axis| axis.name() == Some("batch");
-    outputs
-        .iter()
-        .filter_map(|output| case.outputs.get(output))
-        .any(|axes| axes.iter().filter(is_batch).count() == 1)
-}
-
-fn gives_along(case: &ResolvedCase<'_>, outputs: &[String]) -> BTreeSet<String> {
-    let axes = outputs.iter().filter_map(|output| case.outputs.get(output));
-    axes.flatten()
-        .filter_map(Axis::name)
-        .map(str::to_owned)
-        .collect()
+    let mut backends = Vec::new();
+    for way in on_candle.into_iter().chain(on_ort) {
+        let mut tests = Vec::new();
+        for (plan, (check, axis)) in way.plan() {
+            if plan.fate == Fate::Made {
+                tests.push(TestContext { check, axis });
+            }
+            planned.push(plan);
+        }
+        backends.push(BackendContext {
+            name: way.backend,
+            setting: way.setting,
+            tests,
+        });
+    }
+    CaseContext {
+        names: CaseNames::from(case),
+        tries: case.tries.map(sentence).unwrap_or_default(),
+        adapter,
+        backends,
+        planned,
+    }
 }
 
 /// `heads of an explicit size` → `Heads of an explicit size.`; names such as `mT5` stay as they are.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model_registry::{Family, Registry, Source};
 use serde::Serialize;
 
-use super::names::module;
+use super::{names::module, rust::CaseNames};
 use crate::{error::Error, snippet};
 
 /// One test crate.
@@ -31,6 +31,21 @@ pub(crate) fn categories(registry: &Registry) -> Vec<CategoryContext> {
             modules: modules.into_iter().collect(),
         })
         .collect()
+}
+
+/// The tests that need no family but a recorded case to hold the harness against.
+#[derive(Debug, Serialize)]
+pub(crate) struct SmokeContext {
+    case: CaseNames,
+}
+
+impl SmokeContext {
+    /// The base case of the first family; none where there is no family.
+    pub(crate) fn new(registry: &Registry) -> Option<Self> {
+        let family = registry.families().first()?;
+        let case = CaseNames::from(&family.base_case());
+        Some(Self { case })
+    }
 }
 
 /// The manifest of the emitted package.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use generator::{MARK, Templates, generate, generate_some};
+use generator::{Fate, MARK, Templates, generate, generate_some, plan};
 use model_registry::{Architecture, Registry};
 
 use crate::common::{family, registry, sources};
@@ -62,7 +62,7 @@ fn tests(rust: &str) -> Vec<String> {
 #[test]
 fn every_architecture_has_templates_that_render() {
     let files = generate(&every_architecture(), &embedded()).expect("all of them render");
-    assert_eq!(files.len(), Architecture::ALL.len() * 2 + 4);
+    assert_eq!(files.len(), Architecture::ALL.len() * 2 + 5);
     for (path, text) in &files {
         assert!(
             text.lines().take(2).any(|line| line.ends_with(MARK)),
@@ -114,131 +114,70 @@ fn some_families_come_with_the_files_that_all_share() {
     let registry = every_architecture();
     let all = generate(&registry, &embedded()).expect("they render");
     let some = generate_some(&registry, &embedded(), &["vision"]).expect("it renders");
-    assert_eq!(some.len(), 2 + 4);
+    assert_eq!(some.len(), 2 + 5);
     assert!(some.iter().all(|(path, text)| all.get(path) == Some(text)));
 }
 
-#[track_caller]
-fn check_form(architecture: &str, expected: &[&str]) {
-    let all = [
-        "forward_matches_reference",
-        "batch_equals_singles",
-        "padding_changes_nothing",
-    ];
-    let mut wanted = Vec::new();
-    for backend in ["on_candle", "on_ort"] {
-        wanted.extend(
-            all.iter()
-                .chain(expected)
-                .map(|check| format!("{backend}::{check}")),
-        );
-        wanted.push(format!("{backend}::refuses_bad_input"));
-    }
-    wanted.push("on_ort_unoptimised::forward_matches_reference".to_owned());
-    assert_eq!(
-        tests(&rust("tiny", family("tiny", architecture, ""))),
-        wanted
-    );
-}
-
-#[test]
-fn each_form_has_its_checks() {
-    check_form("encoder-only", &["later_tokens_do_matter"]);
-    for causal in ["decoder-only", "vision-language"] {
-        check_form(causal, &["later_tokens_do_not_matter"]);
-    }
-    for plain in [
-        "vision",
-        "detection",
-        "dual-encoder",
-        "video-text",
-        "speech-encoder",
-        "audio-text",
-    ] {
-        check_form(plain, &[]);
-    }
-}
-
-/// The fixture's outputs lie along `sequence`; those of a decoder lie along `target`.
-#[test]
-fn causality_is_tried_along_an_axis_that_the_outputs_have() {
-    for causal in ["encoder-decoder", "speech-encoder-decoder"] {
-        check_form(causal, &[]);
-        let text = family("tiny", causal, "")
-            .replace("[batch, sequence, hidden]", "[batch, target, hidden]");
-        let tests = tests(&rust("tiny", text));
-        for backend in ["on_candle", "on_ort"] {
-            assert!(
-                tests.contains(&format!("{backend}::later_tokens_do_not_matter")),
-                "{tests:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn rows_are_compared_where_an_output_has_them() {
-    let text =
-        family("tiny", "vision", "").replace("[batch, sequence, hidden]", "[patches, hidden]");
-    let tests = tests(&rust("tiny", text));
-    let rows: Vec<_> = tests
-        .iter()
-        .filter(|test| test.ends_with("batch_equals_singles"))
-        .collect();
-    // The graph gives the pooled output as well; candle does not.
-    assert_eq!(rows, ["on_ort::batch_equals_singles"]);
-}
-
-#[test]
-fn a_waived_check_is_not_emitted() {
-    let text = family(
-        "tiny",
-        "encoder-only",
-        "waives: {padding_changes_nothing: it does}",
-    );
-    let tests = tests(&rust("tiny", text));
-    assert!(
-        !tests.iter().any(|test| test.contains("padding")),
-        "{tests:?}"
-    );
-}
-
-#[test]
-fn a_mask_that_candle_does_not_read_is_checked_on_the_graph_only() {
-    let text = family("tiny", "vision", "").replace(", &attention_mask", "");
-    let tests = tests(&rust("tiny", text));
-    let padding: Vec<_> = tests
-        .iter()
-        .filter(|test| test.ends_with("padding_changes_nothing"))
-        .collect();
-    assert_eq!(padding, ["on_ort::padding_changes_nothing"]);
-}
-
-#[test]
-fn a_cache_is_tried_where_something_decodes() {
-    let cached = |architecture| {
-        family("tiny", architecture, "variants:\n  other: {tries: it}\n").replace(
-            "  outputs:\n    last",
-            "  reset: model.clear_cache();\n  outputs:\n    last",
+/// The paths of the tests that a family is planned to have.
+fn planned(registry: &Registry, name: &str) -> Vec<String> {
+    let family = registry.family(name).expect("it is there");
+    let plan = plan(family).expect("its snippets parse");
+    let made = plan
+        .into_iter()
+        .filter(|planned| planned.fate == Fate::Made);
+    made.map(|planned| {
+        let variant = planned.variant.map_or_else(String::new, |variant| {
+            format!("{}::", variant.replace('-', "_"))
+        });
+        let setting = planned
+            .setting
+            .map_or_else(String::new, |setting| format!("_{setting}"));
+        format!(
+            "{variant}on_{}{setting}::{}",
+            planned.backend, planned.check
         )
-    };
-    let decoder = rust("tiny", cached("decoder-only"));
-    let tests = tests(&decoder);
-    let cached_tests: Vec<_> = tests
-        .iter()
-        .filter(|test| test.ends_with("cached_decode_matches_full"))
-        .collect();
-    assert_eq!(
-        cached_tests,
-        [
-            "on_candle::cached_decode_matches_full",
-            "other::on_candle::cached_decode_matches_full"
-        ]
+    })
+    .collect()
+}
+
+#[test]
+fn what_is_planned_is_emitted_and_nothing_else() {
+    for architecture in Architecture::ALL {
+        let name = architecture.name();
+        let text = family(name, name, "variants: {small-head: {tries: it}}");
+        let registry = registry(&[(name, text.clone())]);
+        let planned = planned(&registry, name);
+        assert!(planned.len() > 12, "{planned:?}");
+        assert_eq!(tests(&rust(name, text)), planned);
+    }
+}
+
+#[test]
+fn checks_along_positions_are_told_the_axis() {
+    let text = family("tiny", "encoder-decoder", "")
+        .replace("[batch, sequence, hidden]", "[batch, target, hidden]");
+    let rust = rust("tiny", text);
+    let told = [
+        "check::later_tokens_do_not_matter(&TINY, ort::graph(), \"target\");",
+        "check::batch_equals_singles(&TINY, ort::graph());",
+        "const DECODES_ALONG: Option<&str> = Some(\"target\");",
+    ];
+    for line in told {
+        assert!(rust.contains(line), "{line}\n{rust}");
+    }
+}
+
+#[test]
+fn a_model_that_keeps_a_cache_empties_it() {
+    let text = family("tiny", "decoder-only", "").replace(
+        "  outputs:\n    last",
+        "  reset: model.clear_cache();\n  outputs:\n    last",
     );
-    assert!(decoder.contains("const CACHES: bool = true;"), "{decoder}");
+    let rust = rust("tiny", text);
+    assert!(rust.contains("const CACHES: bool = true;"), "{rust}");
     assert!(
-        decoder.contains("model.clear_cache();\n        Ok(())"),
-        "{decoder}"
+        rust.contains("model.clear_cache();\n        Ok(())"),
+        "{rust}"
     );
 }
 
@@ -271,6 +210,21 @@ fn an_output_computed_before_is_given_after_the_ones_that_read_it() {
     let pooled = rust.find("let pooler_output = all.get(0)?;").expect(&rust);
     let given = rust.find("(\"last_hidden_state\", all)").expect(&rust);
     assert!(pooled < given, "{rust}");
+}
+
+#[test]
+fn the_smoke_tests_need_the_first_family_alone() {
+    let files = generate(&every_architecture(), &embedded()).expect("they render");
+    let smoke = &files[camino::Utf8Path::new("generated/tests/smoke/main.rs")];
+    assert_eq!(
+        tests(smoke),
+        [
+            "harness_tells_right_from_wrong",
+            "candle_computes",
+            "ort_computes"
+        ]
+    );
+    assert!(smoke.contains("family: \"audio-text\","), "{smoke}");
 }
 
 #[test]

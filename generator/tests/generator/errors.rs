@@ -150,27 +150,6 @@ fn an_unknown_family_is_told_with_similar_ones() {
     assert_eq!(told(&errors), "no family is called `tinny` [similar: tiny]");
 }
 
-#[track_caller]
-fn check_variants(variants: &str, expected: &str) {
-    let registry = registry(&[("tiny", family("tiny", "encoder-only", variants))]);
-    let templates = Templates::embedded().expect("they parse");
-    let told = told(&generate(&registry, &templates).expect_err("it must fail"));
-    assert!(told.starts_with(expected), "{told}");
-    assert_eq!(told.matches(expected).count(), 1, "told once: {told}");
-}
-
-#[test]
-fn a_variant_cannot_take_the_name_of_something_else() {
-    check_variants(
-        "variants:\n  candle: {tries: it}\n",
-        "model-registry/families/text-encoder/tiny.yaml: the variant's name `candle` is taken by emitted code; expected another name [taken: candle, ",
-    );
-    check_variants(
-        "variants:\n  tiny: {tries: it}\n",
-        "model-registry/families/text-encoder/tiny.yaml: the variant `tiny` would get the same constant as `tiny`",
-    );
-}
-
 #[test]
 fn a_prepared_config_cannot_outlive_loading() {
     let text = family("tiny", "encoder-only", "")

@@ -3,3 +3,4 @@
 mod common;
 mod emitted;
 mod errors;
+mod planned;

@@ -58,8 +58,11 @@ pub enum RunErrorKind {
     #[error("has a second verdict on `{0}`")]
     SecondVerdict(Box<TestId>),
     /// A pass that nothing proves.
-    #[error("says that `{0}` passed without having compared anything")]
+    #[error("says that `{0}` passed without having compared or asserted anything")]
     EmptyPass(Box<TestId>),
+    /// Evidence of planted faults among real verdicts.
+    #[error("holds what came of a fault planted on purpose; that is no verdict on a backend")]
+    Sabotaged,
     /// A pass outside its bound.
     #[error("says that `{test}` passed with {margin} times what was allowed")]
     PassOutsideBound {
@@ -75,6 +78,31 @@ pub enum RunErrorKind {
         found: String,
         /// The header's device.
         asked: String,
+    },
+    /// Verdicts of one backend from different versions of it.
+    #[error(
+        "mixes revisions: `{test}` was computed with {found}, but what is above it on {} with {before}",
+        test.backend
+    )]
+    MixedVersions {
+        /// The first test that differs.
+        test: Box<TestId>,
+        /// Its versions.
+        found: String,
+        /// Those of the verdicts above it.
+        before: String,
+    },
+    /// Verdicts on one case that were held against different references.
+    #[error(
+        "mixes revisions: `{test}` was held against the reference {found}, but what is above it on the same case against {before}"
+    )]
+    MixedReferences {
+        /// The first test that differs.
+        test: Box<TestId>,
+        /// The digest of its reference.
+        found: String,
+        /// That of the verdicts above it.
+        before: String,
     },
     /// The last line is no footer.
     #[error("has no footer: the run was cut off")]

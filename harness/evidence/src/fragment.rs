@@ -7,7 +7,7 @@ use std::{
 
 use camino::Utf8Path;
 
-use crate::{Event, Record, RunError, RunErrorKind, TestId};
+use crate::{Event, Record, RunError, RunErrorKind, Sabotage, TestId};
 
 /// The evidence of one process.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Fragment {
     pub begun: Vec<TestId>,
     /// The checks that ended, in order.
     pub records: Vec<Record>,
+    /// What checks made of planted faults, in order.
+    pub sabotages: Vec<Sabotage>,
 }
 
 impl Fragment {
@@ -38,6 +40,7 @@ impl Fragment {
             match serde_json::from_str(line) {
                 Ok(Event::Begin(test)) => fragment.begun.push(test),
                 Ok(Event::Verdict(record)) => fragment.records.push(*record),
+                Ok(Event::Sabotage(sabotage)) => fragment.sabotages.push(*sabotage),
                 Ok(Event::Header(_)) => return Err(RunErrorKind::SecondHeader.at(file, number)),
                 Ok(Event::Footer(_)) => return Err(RunErrorKind::AfterFooter.at(file, number)),
                 Err(error) => return Err(RunErrorKind::NotAnEvent(error).at(file, number)),

@@ -11,12 +11,9 @@ mod writer;
 pub use error::{RunError, RunErrorKind};
 pub use fragment::{Fragment, append};
 pub use outcome::Outcome;
-pub use record::{Bound, Difference, Event, Footer, Header, Metrics, Record, TestId};
+pub use record::{Bound, Difference, Event, Footer, Header, Metrics, Record, Sabotage, TestId};
 pub use run::Run;
 pub use writer::RunWriter;
 
 /// Version of the run file's format; a reader refuses every other.
 pub const FORMAT: u32 = 1;
-
-/// The one check whose pass is a refusal and not a comparison.
-pub const REFUSAL_CHECK: &str = "refuses_bad_input";

@@ -16,7 +16,7 @@ pub enum Outcome {
     NotRun,
     /// Stopped by the user.
     Interrupted,
-    /// Passed once and failed once on the same inputs.
+    /// Unexpected, and another outcome when it was repeated alone in a fresh process.
     Flaky,
     /// The backend silently used another device or provider than the one asked for.
     FellBack,

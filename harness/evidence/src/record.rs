@@ -16,6 +16,8 @@ pub enum Event {
     Begin(TestId),
     /// A check ended.
     Verdict(Box<Record>),
+    /// A check was repeated with a fault planted on purpose; only in what single processes leave.
+    Sabotage(Box<Sabotage>),
     /// Last line of a run; a file without one was cut off.
     Footer(Footer),
 }
@@ -87,6 +89,10 @@ pub struct Record {
     pub expected: Outcome,
     /// The numbers, one entry an output compared; empty unless something was compared.
     pub outputs: BTreeMap<String, Metrics>,
+    /// Facts asserted besides numbers: refusals that happened, weights that were read, tokens that
+    /// are the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asserted: usize,
     /// What went wrong, in words; empty for a pass.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
@@ -121,7 +127,42 @@ impl Record {
 
     /// How many elements were compared, over all outputs.
     pub fn compared(&self) -> usize {
-        self.outputs.values().map(|metrics| metrics.compared).sum()
+        let counts = self.outputs.values().map(|metrics| metrics.compared);
+        // A file may claim any count; a sum that wraps around could end at none.
+        counts.fold(0, usize::saturating_add)
+    }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// What a check made of one planted fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sabotage {
+    /// The check, which passes without the fault.
+    pub test: TestId,
+    /// The kind of fault: `epsilon-times-ten`.
+    pub fault: String,
+    /// Where it was planted: a weight, a value of the graph, a key of the config.
+    pub site: String,
+    /// What the check said; `pass` means that it did not notice.
+    pub outcome: Outcome,
+    /// In words, where it is no pass.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// The largest margin over all outputs; absent if nothing was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// Whether every output is, bit by bit, what it is without the fault.
+    pub unchanged: bool,
+}
+
+impl Sabotage {
+    /// The fault and its place in one word: `epsilon-times-ten@layer_norm`.
+    pub fn mutant(&self) -> String {
+        format!("{}@{}", self.fault, self.site)
     }
 }
 
@@ -151,6 +192,17 @@ pub struct Metrics {
     /// The first element outside the element-wise bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_difference: Option<Difference>,
+}
+
+impl Metrics {
+    /// The margin for people: three decimals, or a power of ten where those would fill the line.
+    pub fn shown_margin(&self) -> String {
+        if self.margin < 1e4 {
+            format!("{:.3}", self.margin)
+        } else {
+            format!("{:.1e}", self.margin)
+        }
+    }
 }
 
 /// The bound and the rule that it was derived by.

@@ -7,9 +7,7 @@ use std::{
 
 use camino::Utf8Path;
 
-use crate::{
-    Event, FORMAT, Footer, Header, Outcome, REFUSAL_CHECK, Record, RunError, RunErrorKind, TestId,
-};
+use crate::{Event, FORMAT, Footer, Header, Outcome, Record, RunError, RunErrorKind, TestId};
 
 /// A whole run: one verdict for each planned test, and nothing else.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +43,7 @@ impl Run {
                 _ if footer.is_some() => Err(RunErrorKind::AfterFooter),
                 Event::Header(_) => Err(RunErrorKind::SecondHeader),
                 Event::Begin(_) => Ok(()),
+                Event::Sabotage(_) => Err(RunErrorKind::Sabotaged),
                 Event::Verdict(record) => verdicts.add(*record),
                 Event::Footer(found) => {
                     footer = Some(found);
@@ -100,11 +99,60 @@ pub(crate) fn check_header(header: &Header) -> Result<BTreeSet<TestId>, RunError
     Ok(planned)
 }
 
+/// Versions as they are named in an error: `onnxruntime 1.31.1, ort 2.0.0`.
+fn named(versions: &BTreeMap<String, String>) -> String {
+    let pairs = versions
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+/// What the verdicts so far were computed with and held against; all of a run must agree.
+#[derive(Default)]
+struct Revisions {
+    /// By backend.
+    versions: BTreeMap<String, BTreeMap<String, String>>,
+    /// The digest by family and variant.
+    references: BTreeMap<(String, Option<String>), String>,
+}
+
+impl Revisions {
+    /// A verdict that a process did not live to write knows neither, and mixes nothing.
+    fn agree(&mut self, record: &Record) -> Result<(), RunErrorKind> {
+        let test = &record.test;
+        if !record.versions.is_empty() {
+            let before = self.versions.entry(test.backend.clone());
+            let before = before.or_insert_with(|| record.versions.clone());
+            if *before != record.versions {
+                return Err(RunErrorKind::MixedVersions {
+                    test: Box::new(test.clone()),
+                    found: named(&record.versions),
+                    before: named(before),
+                });
+            }
+        }
+        if !record.reference.is_empty() {
+            let case = (test.family.clone(), test.variant.clone());
+            let before = self.references.entry(case);
+            let before = before.or_insert_with(|| record.reference.clone());
+            if *before != record.reference {
+                return Err(RunErrorKind::MixedReferences {
+                    test: Box::new(test.clone()),
+                    found: record.reference.clone(),
+                    before: before.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The verdicts so far, held against the plan.
 pub(crate) struct Verdicts {
     device: String,
     planned: BTreeSet<TestId>,
     judged: BTreeSet<TestId>,
+    revisions: Revisions,
     records: Vec<Record>,
 }
 
@@ -115,11 +163,12 @@ impl Verdicts {
             device,
             planned,
             judged: BTreeSet::new(),
+            revisions: Revisions::default(),
             records: Vec::new(),
         }
     }
 
-    /// Takes a verdict if it is planned, new, and proved by numbers.
+    /// Takes a verdict if it is planned, new, proved by numbers, and from the same revisions as the others.
     pub(crate) fn add(&mut self, record: Record) -> Result<(), RunErrorKind> {
         let test = || Box::new(record.test.clone());
         if !self.planned.contains(&record.test) {
@@ -130,7 +179,7 @@ impl Verdicts {
             return Err(RunErrorKind::OtherDevice { found, asked });
         }
         if record.outcome == Outcome::Pass {
-            if record.compared() == 0 && record.test.check != REFUSAL_CHECK {
+            if record.compared() == 0 && record.asserted == 0 {
                 return Err(RunErrorKind::EmptyPass(test()));
             }
             // Not `margin > 1.0`: a NaN is no pass either.
@@ -145,6 +194,7 @@ impl Verdicts {
         if !self.judged.insert(record.test.clone()) {
             return Err(RunErrorKind::SecondVerdict(test()));
         }
+        self.revisions.agree(&record)?;
         self.records.push(record);
         Ok(())
     }

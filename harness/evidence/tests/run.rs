@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use evidence::{
     Bound, Event, FORMAT, Footer, Fragment, Header, Metrics, Outcome, Record, Run, RunWriter,
-    TestId, append,
+    Sabotage, TestId, append,
 };
 
 fn test_id(check: &str) -> TestId {
@@ -58,6 +58,7 @@ fn record(check: &str, outcome: Outcome) -> Record {
         outputs: BTreeMap::from([("logits".into(), metrics(4, 0.5))]),
         detail: String::new(),
         cause: None,
+        asserted: 0,
         seconds: 0.25,
         peak_bytes: 0,
         versions: BTreeMap::new(),
@@ -244,7 +245,7 @@ fn refuses_passes_that_nothing_proves() {
     let rows = [
         (
             empty,
-            "says that `bert on ort: a` passed without having compared anything",
+            "says that `bert on ort: a` passed without having compared or asserted anything",
         ),
         (
             outside,
@@ -267,12 +268,31 @@ fn refuses_passes_that_nothing_proves() {
 }
 
 #[test]
-fn a_refusal_check_passes_without_numbers() {
+fn asserted_facts_prove_a_pass_without_numbers() {
     let mut refusal = record("refuses_bad_input", Outcome::Pass);
     refusal.outputs.clear();
+    refusal.asserted = 6;
     let header = Event::Header(header(&["refuses_bad_input"]));
     let text = lines(&[header, Event::Verdict(Box::new(refusal)), footer(1)]);
     assert!(Run::parse(Utf8Path::new("run.ndjson"), &text).is_ok());
+}
+
+#[test]
+fn refuses_what_came_of_a_planted_fault() {
+    let sabotage = Sabotage {
+        test: test_id("a"),
+        fault: "norm-zeroed".into(),
+        site: "norm.weight".into(),
+        outcome: Outcome::Mismatch,
+        detail: String::new(),
+        margin: None,
+        unchanged: false,
+    };
+    assert_eq!(sabotage.mutant(), "norm-zeroed@norm.weight");
+    let header = Event::Header(header(&["a"]));
+    let text = lines(&[header, Event::Sabotage(Box::new(sabotage)), footer(0)]);
+    let said = "holds what came of a fault planted on purpose; that is no verdict on a backend";
+    refused(&text, &format!("run.ndjson:2: {said}"));
 }
 
 #[test]
@@ -302,6 +322,62 @@ fn refuses_another_format_and_a_wrong_count_of_surprises() {
         &text,
         "run.ndjson: counts 0 unexpected verdicts in its footer, but holds 1",
     );
+}
+
+#[test]
+fn refuses_a_run_that_mixes_revisions() {
+    let computed = |check: &str, versions: &[(&str, &str)]| {
+        let mut record = record(check, Outcome::Pass);
+        let pairs = versions
+            .iter()
+            .map(|(name, version)| ((*name).into(), (*version).into()));
+        record.versions = pairs.collect();
+        record
+    };
+    let older = computed("a", &[("onnxruntime", "1.31.0"), ("ort", "2.0.0")]);
+    let newer = computed("b", &[("onnxruntime", "1.31.1"), ("ort", "2.0.0")]);
+    let mut elsewhere = newer.clone();
+    elsewhere.test.backend = "python-ort".into();
+    let mut variant = record("b", Outcome::Pass);
+    variant.test.variant = Some("relu".into());
+    variant.reference = "def".into();
+    let mut recorded_anew = record("b", Outcome::Pass);
+    recorded_anew.test.backend = "candle".into();
+    recorded_anew.reference = "def".into();
+    let mut died = record("b", Outcome::Pass);
+    died.reference.clear();
+
+    let rows = [
+        (
+            [older.clone(), newer],
+            Some(
+                "`bert on ort: b` was computed with onnxruntime 1.31.1, ort 2.0.0, \
+                 but what is above it on ort with onnxruntime 1.31.0, ort 2.0.0",
+            ),
+        ),
+        (
+            [record("a", Outcome::Pass), recorded_anew],
+            Some(
+                "`bert on candle: b` was held against the reference def, \
+                 but what is above it on the same case against abc",
+            ),
+        ),
+        ([older, elsewhere], None),
+        ([record("a", Outcome::Pass), variant], None),
+        ([record("a", Outcome::Pass), died], None),
+    ];
+    for (records, message) in rows {
+        let mut frame = header(&[]);
+        frame.plan = records.iter().map(|record| record.test.clone()).collect();
+        let verdicts = records.map(|record| Event::Verdict(Box::new(record)));
+        let text = lines(&[&[Event::Header(frame)], &verdicts[..], &[footer(2)]].concat());
+        match message {
+            Some(message) => {
+                refused(&text, &format!("run.ndjson:3: mixes revisions: {message}"));
+            }
+            None => assert!(Run::parse(Utf8Path::new("run.ndjson"), &text).is_ok()),
+        }
+    }
 }
 
 #[test]

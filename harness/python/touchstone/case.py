@@ -18,6 +18,8 @@ class Case:
     model: str
     #: The hash of all that recording reads; a reference recorded from another is refused.
     recorded_from: str
+    #: The axis that grows while decoding; none where nothing decodes.
+    decodes_along: str | None = None
     config: dict[str, Any]
     call: dict[str, Any] = field(default_factory=dict)
     #: Axis to (recorded size, second size); one size where the axis stays fixed.

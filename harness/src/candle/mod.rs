@@ -4,6 +4,7 @@ mod config;
 mod device;
 mod model;
 mod native;
+mod recorder;
 mod renames;
 mod tensors;
 

@@ -1,13 +1,20 @@
 //! The backend that runs a family's binding to candle-transformers.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
+};
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, safetensors::MmapedSafetensors};
 
-use super::{Model, Tensors, VarBuilder, config, device, renames::rename};
+use super::{
+    Model, Tensors, VarBuilder, config, device,
+    recorder::{Asked, Recorder},
+    renames::rename,
+};
 use crate::{
     array,
-    backend::{self, Backend, Capabilities, Failure, Session},
+    backend::{self, Backend, BuiltFrom, Capabilities, Failure, Precision, Session},
     judge::versions,
     reference::Reference,
     words::without_backtrace,
@@ -36,6 +43,10 @@ impl<M: Model> Backend for Native<M> {
         versions([("candle", VERSION)])
     }
 
+    fn built_from(&self) -> Option<BuiltFrom> {
+        Some(BuiltFrom::Config)
+    }
+
     fn capabilities(&self, _reference: &Reference) -> Capabilities {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Capabilities {
@@ -53,22 +64,51 @@ impl<M: Model> Backend for Native<M> {
         reference: &Reference,
         device: backend::Device,
     ) -> Result<NativeSession<M>, Failure> {
+        self.load_at(reference, device, Precision::F32)
+    }
+
+    fn load_at(
+        &self,
+        reference: &Reference,
+        device: backend::Device,
+        precision: Precision,
+    ) -> Result<NativeSession<M>, Failure> {
         let device = device::open(device)?;
+        let dtype = match precision {
+            Precision::F32 => DType::F32,
+            Precision::F16 => DType::F16,
+            Precision::Bf16 => DType::BF16,
+        };
         let config =
             config::read(&reference.manifest().config, M::TRANSLATES).map_err(Failure::load)?;
         let path = reference.weights()?.path().to_owned();
         // SAFETY: the file is written once, under a name that holds its content's digest, and
         // replaced only by renaming another over it, which leaves this mapping alone.
-        let weights = unsafe {
-            VarBuilder::from_mmaped_safetensors(&[path.as_std_path()], DType::F32, &device)
-        }
-        .map_err(|error| {
-            Failure::load(format!("{path}: {}", without_backtrace(&error.to_string())))
-        })?
-        .rename_f(|name| rename(M::RENAMES, name));
+        let tensors =
+            unsafe { MmapedSafetensors::multi(&[path.as_std_path()]) }.map_err(|error| {
+                Failure::load(format!("{path}: {}", without_backtrace(&error.to_string())))
+            })?;
+        let asked = Asked::default();
+        let recorder = Recorder::new(tensors, asked.clone());
+        let weights = VarBuilder::from_backend(Box::new(recorder), dtype, device.clone())
+            .rename_f(|name| rename(M::RENAMES, name));
         let model = M::load(config, weights)
             .map_err(|error| Failure::load(without_backtrace(&error.to_string())))?;
-        Ok(NativeSession { model, device })
+        Ok(NativeSession {
+            model,
+            device,
+            dtype,
+            asked,
+        })
+    }
+
+    /// What the model asked for while it was built, renamed to what the checkpoint calls it.
+    fn weights_read(
+        &self,
+        _reference: &Reference,
+        session: &NativeSession<M>,
+    ) -> Result<BTreeSet<String>, Failure> {
+        Ok(session.asked.names())
     }
 }
 
@@ -77,13 +117,15 @@ impl<M: Model> Backend for Native<M> {
 pub struct NativeSession<M> {
     model: M,
     device: Device,
+    dtype: DType,
+    asked: Asked,
 }
 
 impl<M: Model> Session for NativeSession<M> {
     fn run(&mut self, inputs: &array::Tensors, position: usize) -> Result<array::Tensors, Failure> {
         let failure =
             |error: candle_core::Error| Failure::run(without_backtrace(&error.to_string()));
-        let inputs = Tensors::to_device(inputs, &self.device).map_err(failure)?;
+        let inputs = Tensors::to_device(inputs, &self.device, self.dtype).map_err(failure)?;
         self.model
             .forward(&inputs, position)
             .and_then(|outputs| outputs.to_arrays())

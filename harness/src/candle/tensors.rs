@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::Result;
 use crate::array::{self, Array, Data};
@@ -23,13 +23,21 @@ impl Tensors {
         })
     }
 
-    /// Moves arrays to a device.
-    pub(crate) fn to_device(arrays: &array::Tensors, device: &Device) -> Result<Self> {
-        arrays
-            .iter()
-            .map(|(name, array)| Ok((name.clone(), to_tensor(array, device)?)))
-            .collect::<Result<_>>()
-            .map(Self)
+    /// Moves arrays to a device; floats become what the model computes in.
+    pub(crate) fn to_device(
+        arrays: &array::Tensors,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
+        let moved = |(name, array): (&String, &Array)| {
+            let tensor = to_tensor(array, device)?;
+            let tensor = match array.data() {
+                Data::F32(_) => tensor.to_dtype(dtype)?,
+                _ => tensor,
+            };
+            Ok((name.clone(), tensor))
+        };
+        arrays.iter().map(moved).collect::<Result<_>>().map(Self)
     }
 
     /// Brings tensors back as arrays.
@@ -70,8 +78,6 @@ fn to_tensor(array: &Array, device: &Device) -> Result<Tensor> {
 }
 
 fn to_array(tensor: &Tensor) -> Result<Array> {
-    use candle_core::DType;
-
     let flat = tensor.flatten_all()?;
     let data = match tensor.dtype() {
         DType::F64 => Data::F64(flat.to_vec1()?),
@@ -108,8 +114,8 @@ mod tests {
                 .map(|tensor| tensor.dtype())
                 .ok()
         };
-        assert_eq!(dtype(vec![0, 7]), Some(candle_core::DType::U32));
-        assert_eq!(dtype(vec![0, -1]), Some(candle_core::DType::I64));
+        assert_eq!(dtype(vec![0, 7]), Some(DType::U32));
+        assert_eq!(dtype(vec![0, -1]), Some(DType::I64));
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use crate::{
     Case,
-    array::Tensors,
     backend::{Backend, Failure, Session},
-    canvas::{Canvas, Canvases},
+    check::steps::decode,
     findings::Findings,
     judge::judge,
-    trial::{Trial, View},
+    trial::Trial,
     verdict::Verdict,
 };
 
@@ -30,7 +29,10 @@ pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, 
     let mut findings = Findings::default();
     for view in trial.views()? {
         let full = trial.forward(&view.inputs)?;
-        let stepped = decode(trial, &view, axis, &full)?;
+        let length = trial.require(&view.inputs, axis, 2)?;
+        let shortest = trial.shortest_prefix(axis).min(length - 1);
+        let prefill = shortest + (length - shortest) / 2;
+        let stepped = decode(trial, &view.inputs, axis, &full, prefill..=length)?;
         for (output, truth) in &outputs {
             let (Some(full), Some(stepped)) = (full.get(&output.name), stepped.get(&output.name))
             else {
@@ -40,60 +42,4 @@ pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, 
         }
     }
     Ok(findings.verdict())
-}
-
-fn decode<S: Session>(
-    trial: &mut Trial<S>,
-    view: &View,
-    axis: &str,
-    full: &Canvases,
-) -> Result<Canvases, Failure> {
-    let length = trial.require(&view.inputs, axis, 2)?;
-    let mut canvases: Canvases = full
-        .iter()
-        .filter(|(_, full)| full.has(axis))
-        .map(|(name, full)| (name.clone(), Canvas::new(full.axes(), full.shape())))
-        .collect();
-    trial.reset()?;
-    let mut start = 0;
-    let shortest = trial.shortest_prefix(axis).min(length - 1);
-    let prefill = shortest + (length - shortest) / 2;
-    for end in prefill..=length {
-        let outputs = trial.run(&step(trial, &view.inputs, axis, start, end), start)?;
-        for (name, canvas) in &mut canvases {
-            let Some(array) = outputs.get(name) else {
-                continue;
-            };
-            let given = array.size(axis).unwrap_or(1);
-            canvas
-                .paste(&Canvas::full(array), &[(axis, end - given)])
-                .map_err(Failure::mismatch)?;
-        }
-        start = end;
-    }
-    Ok(canvases)
-}
-
-/// What one step is given: new positions only, except of masks, which span the cache as well, and of
-/// what does not lie along the axis.
-fn step<S: Session>(
-    trial: &Trial<S>,
-    inputs: &Tensors,
-    axis: &str,
-    start: usize,
-    end: usize,
-) -> Tensors {
-    let is_mask = |name: &str| {
-        let input = trial.reference().manifest().input(name);
-        input
-            .and_then(|input| input.lengths.as_ref())
-            .is_some_and(|mask| mask.axis == axis)
-    };
-    inputs
-        .iter()
-        .map(|(name, array)| {
-            let start = if is_mask(name) { 0 } else { start };
-            (name.clone(), array.slice(axis, start..end))
-        })
-        .collect()
 }

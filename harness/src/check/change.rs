@@ -1,10 +1,11 @@
-//! Other ids in place of some, so that a check can see who notices.
+//! Other values in place of some, so that a check can see who notices.
 
 use serde_json::Value;
 
 use crate::{
     array::{Array, Data, Tensors, position},
     backend::Session,
+    reference::Input,
     trial::Trial,
 };
 
@@ -16,43 +17,115 @@ pub(super) fn change<S: Session>(
     axis: &str,
     is_chosen: impl Fn(usize, usize) -> bool,
 ) -> Option<Tensors> {
-    let special = special_ids(&trial.reference().manifest().config);
     let mut changed = inputs.clone();
-    let mut count = 0;
+    let mut is_any = false;
     for (input, below) in trial.ids() {
-        let Some(array) = changed.get_mut(&input.name).filter(|array| array.has(axis)) else {
+        let Some(array) = inputs.get(&input.name).filter(|array| array.has(axis)) else {
             continue;
         };
-        let along = array
-            .axes()
-            .iter()
-            .position(|name| name == axis)
-            .unwrap_or(0);
-        let Data::I64(ids) = array.data() else {
-            continue;
-        };
-        let replaced: Vec<i64> = ids
-            .iter()
-            .enumerate()
-            .map(|(index, &id)| {
-                let at = position(array.shape(), index);
-                let row = if along == 0 { 0 } else { at[0] };
-                if !is_chosen(row, at[along]) || special.contains(&id) {
-                    return id;
-                }
-                another(id, below, &special)
-            })
-            .collect();
-        count += replaced
-            .iter()
-            .zip(ids)
-            .filter(|(new, old)| new != old)
-            .count();
-        let axes = array.axes().to_vec();
-        let shape = array.shape().to_vec();
-        *array = Array::new(axes, shape, Data::I64(replaced)).ok()?;
+        if let Some(other) = other_ids(trial, array, below, axis, &is_chosen) {
+            changed.insert(input.name.clone(), other);
+            is_any = true;
+        }
     }
-    (count > 0).then_some(changed)
+    is_any.then_some(changed)
+}
+
+/// Replaces one whole stream, ids or floats, in its valid positions; `None` where nothing can be.
+pub(super) fn change_stream<S: Session>(
+    trial: &Trial<S>,
+    inputs: &Tensors,
+    input: &Input,
+) -> Option<Tensors> {
+    let array = inputs.get(&input.name)?;
+    let masks = trial.masks(true);
+    let mask = masks.iter().find(|mask| array.has(&mask.axis));
+    let is_valid = |row: usize, at: usize| {
+        mask.is_none_or(|mask| mask.of.get(row).is_none_or(|&end| at < end))
+    };
+    let axis = mask.map(|mask| mask.axis.clone());
+    let axis = axis.or_else(|| array.axes().last().cloned())?;
+    let other = match input.below {
+        Some(below) => other_ids(trial, array, below, &axis, is_valid)?,
+        None => {
+            let along = array.axes().iter().position(|name| *name == axis)?;
+            other_floats(array, |at| is_valid(row_of(array, at), at[along]))?
+        }
+    };
+    let mut changed = inputs.clone();
+    changed.insert(input.name.clone(), other);
+    Some(changed)
+}
+
+/// Moves floats by one where `is_chosen` says so, towards zero, so that they stay as large as they
+/// were; `None` if there are none.
+pub(super) fn other_floats(array: &Array, is_chosen: impl Fn(&[usize]) -> bool) -> Option<Array> {
+    let Data::F32(values) = array.data() else {
+        return None;
+    };
+    let mut is_any = false;
+    let mut moved = |(index, &value): (usize, &f32)| {
+        if !is_chosen(&position(array.shape(), index)) {
+            return value;
+        }
+        is_any = true;
+        if value < 0.0 {
+            value + 1.0
+        } else {
+            value - 1.0
+        }
+    };
+    let moved: Vec<f32> = values.iter().enumerate().map(&mut moved).collect();
+    let axes = array.axes().to_vec();
+    let array = Array::new(axes, array.shape().to_vec(), Data::F32(moved)).ok()?;
+    is_any.then_some(array)
+}
+
+/// Where each row ends under a mask that is read; changes to padding should not be seen.
+pub(super) fn ends<S: Session>(trial: &Trial<S>, axis: &str) -> Vec<usize> {
+    let mut masks = trial.masks(true).into_iter();
+    masks
+        .find(|mask| mask.axis == axis)
+        .map_or_else(Vec::new, |mask| mask.of)
+}
+
+/// The row of a batch that a position belongs to.
+pub(super) fn row_of(array: &Array, at: &[usize]) -> usize {
+    let row = array
+        .axes()
+        .iter()
+        .position(|name| name == crate::trial::BATCH);
+    row.map_or(0, |axis| at[axis])
+}
+
+fn other_ids<S: Session>(
+    trial: &Trial<S>,
+    array: &Array,
+    below: i64,
+    axis: &str,
+    is_chosen: impl Fn(usize, usize) -> bool,
+) -> Option<Array> {
+    let special = special_ids(&trial.reference().manifest().config);
+    let along = array.axes().iter().position(|name| name == axis)?;
+    let Data::I64(ids) = array.data() else {
+        return None;
+    };
+    let replaced: Vec<i64> = ids
+        .iter()
+        .enumerate()
+        .map(|(index, &id)| {
+            let at = position(array.shape(), index);
+            if !is_chosen(row_of(array, &at), at[along]) || special.contains(&id) {
+                return id;
+            }
+            another(id, below, &special)
+        })
+        .collect();
+    if replaced == *ids {
+        return None;
+    }
+    let axes = array.axes().to_vec();
+    Array::new(axes, array.shape().to_vec(), Data::I64(replaced)).ok()
 }
 
 /// The next id that is no special one.
@@ -65,7 +138,7 @@ fn another(id: i64, below: i64, special: &[i64]) -> i64 {
 
 /// The ids that the config gives a meaning: transformers calls these fields `*_token_id`,
 /// `*_token_ids` and `*_token_index`, at any depth.
-fn special_ids(config: &Value) -> Vec<i64> {
+pub(super) fn special_ids(config: &Value) -> Vec<i64> {
     let is_id = |key: &str| {
         ["_token_id", "_token_ids", "_token_index"]
             .iter()

@@ -4,7 +4,10 @@ use crate::{
     Case,
     backend::{Backend, Failure, Session},
     canvas::Canvas,
-    check::{change::change, later_tokens_do_not_matter::half},
+    check::{
+        change::{change, ends},
+        later_tokens_do_not_matter::half,
+    },
     findings::Findings,
     judge::judge,
     trial::Trial,
@@ -53,13 +56,4 @@ pub fn examine<S: Session>(trial: &mut Trial<S>) -> Result<Verdict, Failure> {
         }
     }
     Ok(findings.verdict())
-}
-
-/// Where each row ends under a mask that is read; changes to padding should not be seen.
-fn ends<S: Session>(trial: &Trial<S>, axis: &str) -> Vec<usize> {
-    trial
-        .masks(true)
-        .into_iter()
-        .find(|mask| mask.axis == axis)
-        .map_or_else(Vec::new, |mask| mask.of)
 }

@@ -4,10 +4,11 @@ use crate::{
     Case,
     array::{Array, Data, Tensors},
     backend::{Backend, Failure, Session},
+    findings::Findings,
     judge::judge,
     reference::Input,
     trial::Trial,
-    verdict::{Refusals, Verdict},
+    verdict::Verdict,
 };
 
 /// The name of this check.
@@ -25,16 +26,31 @@ pub fn examine<S: Session>(trial: &mut Trial<S>) -> Result<Verdict, Failure> {
     let good = good.ok_or_else(|| Failure::not_run("there are no inputs"))?;
     trial.fresh(&good)?;
 
-    let mut refusals = Refusals::default();
-    for (what, inputs) in bad(trial, &good) {
-        trial.reset()?;
-        match trial.attempt(&inputs, 0) {
-            Ok(Err(_)) => refusals.refused(),
-            Ok(Ok(outputs)) => refusals.answered(&what, &shapes(&outputs)),
-            Err(said) => refusals.panicked(&what, &said),
-        }
+    let bad = bad(trial, &good);
+    if bad.is_empty() {
+        return Err(Failure::not_run("no bad input could be made"));
     }
-    Ok(refusals.verdict())
+    let mut findings = Findings::default();
+    for (what, inputs) in bad {
+        offer(trial, &mut findings, &what, &inputs)?;
+    }
+    Ok(findings.verdict())
+}
+
+/// Offers what must be refused and notes what comes of it.
+pub(super) fn offer<S: Session>(
+    trial: &mut Trial<S>,
+    findings: &mut Findings,
+    what: &str,
+    inputs: &Tensors,
+) -> Result<(), Failure> {
+    trial.reset()?;
+    match trial.attempt(inputs, 0) {
+        Ok(Err(_)) => findings.refused(),
+        Ok(Ok(outputs)) => findings.answered(what, &shapes(&outputs)),
+        Err(said) => findings.panicked(what, &said),
+    }
+    Ok(())
 }
 
 /// The recorded inputs, each time with one of them spoilt in one way.

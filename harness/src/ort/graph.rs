@@ -1,12 +1,12 @@
 //! The backend that runs a reference's graph, at either end of the optimiser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{GraphSession, runtime, session};
 use crate::{
-    backend::{Backend, Capabilities, Device, Failure},
+    backend::{Backend, BuiltFrom, Capabilities, Device, Failure},
     judge::versions,
-    reference::Reference,
+    reference::{Flow, Reference},
 };
 
 /// The version that the workspace pins; a test compares it with the table.
@@ -58,6 +58,10 @@ impl Backend for Graph {
         versions([("ort", VERSION), ("onnxruntime", &runtime::version())])
     }
 
+    fn built_from(&self) -> Option<BuiltFrom> {
+        Some(BuiltFrom::Graph)
+    }
+
     /// A graph reads everything that its model reads: an input that the exporter dropped has no
     /// effect in PyTorch either. It gives every output at every position and keeps no cache.
     fn capabilities(&self, reference: &Reference) -> Capabilities {
@@ -83,6 +87,15 @@ impl Backend for Graph {
 
     fn load(&self, reference: &Reference, device: Device) -> Result<GraphSession, Failure> {
         session::load(reference, device, self.optimisation)
+    }
+
+    /// A graph reads what its outputs depend on; the rest of it is never computed.
+    fn weights_read(
+        &self,
+        reference: &Reference,
+        _session: &GraphSession,
+    ) -> Result<BTreeSet<String>, Failure> {
+        Ok(Flow::of(reference)?.all())
     }
 }
 

@@ -26,7 +26,8 @@ const FELL_BACK: &str = "fallback to CPU EP has been explicitly disabled";
 /// A loaded graph.
 #[derive(Debug)]
 pub struct GraphSession {
-    key: Key,
+    /// Absent where the graph is nobody else's: it has a fault.
+    key: Option<Key>,
     /// Absent only while it is being given back.
     session: Option<OrtSession>,
     inputs: Vec<String>,
@@ -47,12 +48,14 @@ pub(super) fn load(
         optimisation,
         device,
     };
-    let session = match pool::take(&key) {
+    let is_shared = !reference.is_sabotaged();
+    let idle = is_shared.then(|| pool::take(&key)).flatten();
+    let session = match idle {
         Some(session) => session,
         None => build(reference, graph, &model, &key)?,
     };
     Ok(GraphSession {
-        key,
+        key: is_shared.then_some(key),
         session: Some(session),
         inputs: graph.inputs.clone(),
     })
@@ -74,8 +77,8 @@ fn build(
 
 impl Drop for GraphSession {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            pool::give_back(self.key.clone(), session);
+        if let (Some(key), Some(session)) = (self.key.take(), self.session.take()) {
+            pool::give_back(key, session);
         }
     }
 }

@@ -59,6 +59,9 @@ pub enum Kind {
     /// A tensor that the manifest promises is absent or has another shape.
     #[error("{0}")]
     Tensor(String),
+    /// It asks for more memory than any tiny case needs.
+    #[error("asks for more than {most} {what}, which no tiny case needs")]
+    TooLarge { what: &'static str, most: u64 },
     /// There is no graph.
     #[error("lists no graph")]
     NoGraph,

@@ -39,7 +39,7 @@ impl Truth {
         let mut elements: Vec<(usize, f64)> = values
             .into_iter()
             .enumerate()
-            .map(|(number, value)| (number * sample.step % total.max(1), value))
+            .map(|(number, value)| (sample.index(number, total), value))
             .collect();
         elements.sort_by_key(|&(index, _)| index);
         elements.dedup_by_key(|&mut (index, _)| index);

@@ -29,8 +29,17 @@ pub struct Manifest {
     pub inputs: Vec<Input>,
     /// The checkpoint's tensors.
     pub weights: Vec<Weight>,
+    /// Weights that cannot matter, each with the reason.
+    #[serde(default)]
+    pub inert: Vec<(String, String)>,
+    /// What could not be recorded, each with the reason: `float16`, `bfloat16`, `greedy`.
+    #[serde(default)]
+    pub without: BTreeMap<String, String>,
     /// What comes out.
     pub outputs: Vec<Output>,
+    /// What PyTorch goes on with after a prompt; absent where nothing decodes.
+    #[serde(default)]
+    pub greedy: Option<Greedy>,
     /// The exported graph.
     #[serde(default)]
     pub graph: Option<Graph>,
@@ -115,6 +124,12 @@ pub struct Output {
     pub rms: f64,
     /// What PyTorch itself loses in float32.
     pub float32: Loss,
+    /// What it loses in float16; absent where it cannot compute in it.
+    #[serde(default)]
+    pub float16: Option<Loss>,
+    /// What it loses in bfloat16; absent where it cannot compute in it.
+    #[serde(default)]
+    pub bfloat16: Option<Loss>,
     /// Given where the truth is a sample.
     #[serde(default)]
     pub sample: Option<Sample>,
@@ -136,6 +151,31 @@ pub struct Sample {
     pub count: usize,
     /// How far apart.
     pub step: usize,
+}
+
+impl Sample {
+    /// The flat index of an element that is kept, among so many; the product may not fit a `usize`.
+    pub(super) fn index(self, number: usize, total: usize) -> usize {
+        let index = number as u128 * self.step as u128 % total.max(1) as u128;
+        usize::try_from(index).unwrap_or(usize::MAX)
+    }
+}
+
+/// What PyTorch in float64 goes on with after a prompt, always taking the likeliest token.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Greedy {
+    /// The axis that grows.
+    pub along: String,
+    /// The input that the tokens are appended to.
+    pub input: String,
+    /// The output that they are read from.
+    pub output: String,
+    /// How many of each row's recorded tokens are the prompt.
+    pub prompt: usize,
+    /// The tokens that follow, one list a row.
+    pub tokens: Vec<Vec<i64>>,
+    /// The smallest distance between the best two on the way, as a share of the output's rms.
+    pub gap: f64,
 }
 
 /// The exported graph.

@@ -2,12 +2,15 @@
 
 mod error;
 mod expected;
+mod flow;
 mod manifest;
 mod read;
+mod sabotaged;
 mod weights;
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -15,7 +18,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use error::{REMEDY, ReferenceError};
 pub use expected::{CHUNK, Truth};
-pub use manifest::{Graph, Input, Lengths, Loss, Manifest, Output, Weight};
+pub use flow::Flow;
+pub use manifest::{Graph, Greedy, Input, Lengths, Loss, Manifest, Output, Weight};
+pub(crate) use sabotaged::Planted;
 pub use weights::{Weights, fill};
 
 use crate::{Case, array::Tensors, backend::Failure};
@@ -30,6 +35,9 @@ pub struct Reference {
     truths: BTreeMap<String, Truth>,
     stored: BTreeMap<String, Vec<u8>>,
     weights: OnceLock<Result<Arc<Weights>, Failure>>,
+    /// Absent from what was recorded: a graph with a fault.
+    planted: Option<Vec<u8>>,
+    is_sabotaged: bool,
 }
 
 impl Reference {
@@ -43,9 +51,24 @@ impl Reference {
         if let Some(reference) = known.get(&key) {
             return Ok(Arc::clone(reference));
         }
-        let reference = Arc::new(read::read(root, case)?);
+        let files = read::on_disk(read::folder(root, case));
+        let reference = Arc::new(read::read(root, case, &files)?);
         known.insert(key, Arc::clone(&reference));
         Ok(reference)
+    }
+
+    /// What [`Reference::load`] makes of the files once read, by name, and the graph if there is one;
+    /// touches no disk.
+    pub fn from_files(
+        case: &Case,
+        files: &BTreeMap<&str, Vec<u8>>,
+    ) -> Result<(Self, Option<Vec<u8>>), ReferenceError> {
+        let given = |name: &str| files.get(name).cloned().ok_or(ErrorKind::NotFound.into());
+        let reference = read::read(Utf8Path::new(""), case, &given)?;
+        let graph = (reference.manifest.graph.is_some())
+            .then(|| read::graph(&reference.folder, &reference.manifest, &given))
+            .transpose()?;
+        Ok((reference, graph))
     }
 
     /// The readable part.
@@ -72,7 +95,11 @@ impl Reference {
 
     /// The ONNX model without its weights.
     pub fn graph(&self) -> Result<Vec<u8>, ReferenceError> {
-        read::graph(&self.folder, &self.manifest)
+        if let Some(planted) = &self.planted {
+            return Ok(planted.clone());
+        }
+        let files = read::on_disk(self.folder.clone());
+        read::graph(&self.folder, &self.manifest, &files)
     }
 
     /// The workspace's root.

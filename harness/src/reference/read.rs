@@ -1,6 +1,11 @@
 //! Reading a reference's files and refusing every one whose bytes are not those that were recorded.
 
-use std::{collections::BTreeMap, fs, io::Read, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    sync::OnceLock,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use flate2::read::GzDecoder;
@@ -23,14 +28,38 @@ const MANIFEST: &str = "manifest.json";
 const EXPECTED: &str = "expected.safetensors";
 const GRAPH: &str = "graph.onnx.gz";
 
-pub(super) fn read(root: &Utf8Path, case: &Case) -> Result<Reference, ReferenceError> {
-    let folder = root.join("snapshots/references").join(case.name());
+/// More elements than any tiny case has, in all its tensors together: what asks for more is refused
+/// before it is allocated.
+const MOST_ELEMENTS: usize = 1 << 23;
+
+/// A graph without weights unpacks to less, in bytes.
+const LARGEST_GRAPH: u64 = 1 << 25;
+
+/// Where a reference's files come from, by name.
+pub(super) type Files<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
+
+pub(super) fn folder(root: &Utf8Path, case: &Case) -> Utf8PathBuf {
+    root.join("snapshots/references").join(case.name())
+}
+
+/// The files of a folder.
+pub(super) fn on_disk(folder: Utf8PathBuf) -> impl Fn(&str) -> io::Result<Vec<u8>> {
+    move |name| fs::read(folder.join(name))
+}
+
+pub(super) fn read(
+    root: &Utf8Path,
+    case: &Case,
+    files: Files<'_>,
+) -> Result<Reference, ReferenceError> {
+    let folder = folder(root, case);
     let in_manifest = |kind: Kind| kind.at(folder.join(MANIFEST), case);
-    let bytes = fs::read(folder.join(MANIFEST)).map_err(|error| in_manifest(error.into()))?;
+    let bytes = files(MANIFEST).map_err(|error| in_manifest(error.into()))?;
     let manifest = manifest(&bytes, case).map_err(in_manifest)?;
+    check_size(&manifest).map_err(in_manifest)?;
 
     let in_expected = |kind: Kind| kind.at(folder.join(EXPECTED), case);
-    let bytes = vouched(&folder, EXPECTED, &manifest).map_err(in_expected)?;
+    let bytes = vouched(files, EXPECTED, &manifest).map_err(in_expected)?;
     let (inputs, truths, stored) = numbers(&bytes, &manifest).map_err(in_expected)?;
     Ok(Reference {
         root: root.to_owned(),
@@ -40,10 +69,16 @@ pub(super) fn read(root: &Utf8Path, case: &Case) -> Result<Reference, ReferenceE
         truths,
         stored,
         weights: OnceLock::new(),
+        planted: None,
+        is_sabotaged: false,
     })
 }
 
-pub(super) fn graph(folder: &Utf8Path, manifest: &Manifest) -> Result<Vec<u8>, ReferenceError> {
+pub(super) fn graph(
+    folder: &Utf8Path,
+    manifest: &Manifest,
+    files: Files<'_>,
+) -> Result<Vec<u8>, ReferenceError> {
     let failed = |kind: Kind| ReferenceError {
         file: folder.join(GRAPH),
         family: manifest.family.clone(),
@@ -52,12 +87,39 @@ pub(super) fn graph(folder: &Utf8Path, manifest: &Manifest) -> Result<Vec<u8>, R
     if manifest.graph.is_none() {
         return Err(failed(Kind::NoGraph));
     }
-    let packed = vouched(folder, GRAPH, manifest).map_err(failed)?;
+    let packed = vouched(files, GRAPH, manifest).map_err(failed)?;
     let mut model = Vec::new();
     GzDecoder::new(&packed[..])
+        .take(LARGEST_GRAPH + 1)
         .read_to_end(&mut model)
         .map_err(|error| failed(error.into()))?;
+    if model.len() as u64 > LARGEST_GRAPH {
+        return Err(failed(Kind::TooLarge {
+            what: "bytes once unpacked",
+            most: LARGEST_GRAPH,
+        }));
+    }
     Ok(model)
+}
+
+/// Everything after this may multiply the lengths of a shape.
+fn check_size(manifest: &Manifest) -> Result<(), Kind> {
+    let inputs = manifest.inputs.iter().map(|input| &input.shape);
+    let weights = manifest.weights.iter().map(|weight| &weight.shape);
+    let outputs = manifest.outputs.iter().map(|output| &output.shape);
+    let elements = |shape: &Vec<usize>| {
+        let mut lengths = shape.iter();
+        lengths.try_fold(1, |all: usize, length| all.checked_mul(*length))
+    };
+    let all = inputs.chain(weights).chain(outputs);
+    all.map(elements)
+        .try_fold(0, |all: usize, one| all.checked_add(one?))
+        .filter(|all| *all <= MOST_ELEMENTS)
+        .map(|_| ())
+        .ok_or(Kind::TooLarge {
+            what: "elements in all its tensors",
+            most: MOST_ELEMENTS as u64,
+        })
 }
 
 /// The last line but one holds the digest of every byte before it; nothing but `}` may follow.
@@ -99,10 +161,9 @@ fn manifest(bytes: &[u8], case: &Case) -> Result<Manifest, Kind> {
 }
 
 /// A file beside the manifest, if its bytes are those that the manifest names.
-fn vouched(folder: &Utf8Path, name: &str, manifest: &Manifest) -> Result<Vec<u8>, Kind> {
+fn vouched(files: Files<'_>, name: &str, manifest: &Manifest) -> Result<Vec<u8>, Kind> {
     let said = manifest.files.get(name).ok_or(Kind::Unlisted)?;
-    let path: Utf8PathBuf = folder.join(name);
-    let bytes = fs::read(path)?;
+    let bytes = files(name)?;
     let found = sha256(&bytes);
     if *said != found {
         return Err(Kind::Sha256 {
@@ -203,6 +264,11 @@ fn truth(output: &Output, tensors: &SafeTensors<'_>) -> Result<Truth, Kind> {
             Err(Kind::Tensor(complaint()))
         }
     };
+    if output.axes.len() != output.shape.len() {
+        let (shape, axes) = (&output.shape, output.axes.join(", "));
+        let complaint = format!("output `{name}` has shape {shape:?} and the axes [{axes}]");
+        return Err(Kind::Tensor(complaint));
+    }
     let Some(sample) = output.sample else {
         expect("output", values.len(), total)?;
         return Ok(Truth::whole(output, values));
@@ -215,7 +281,10 @@ fn truth(output: &Output, tensors: &SafeTensors<'_>) -> Result<Truth, Kind> {
         f64::from_le_bytes,
     )?;
     expect("sums", sums.len(), total.div_ceil(CHUNK))?;
-    Ok(Truth::sampled(output, sample, values, sums))
+    let truth = Truth::sampled(output, sample, values, sums);
+    // Two numbers for one element would leave another unlooked at.
+    expect("sample", truth.elements.len(), sample.count)?;
+    Ok(truth)
 }
 
 fn elements<T>(

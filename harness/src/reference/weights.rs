@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use half::{bf16, f16};
 use safetensors::{Dtype, tensor::TensorView};
 use sha2::{Digest, Sha256};
+use tempfile::TempPath;
 
 use super::{Reference, manifest::Weight};
 use crate::backend::Failure;
@@ -15,6 +16,8 @@ use crate::backend::Failure;
 pub struct Weights {
     path: Utf8PathBuf,
     tensors: Vec<(Weight, Vec<u8>)>,
+    /// The file goes with the last who reads it; absent for the checkpoint itself, which stays.
+    _temporary: Option<TempPath>,
 }
 
 impl Weights {
@@ -27,6 +30,37 @@ impl Weights {
     pub fn iter(&self) -> impl Iterator<Item = (&Weight, &[u8])> {
         let tensors = self.tensors.iter();
         tensors.map(|(weight, bytes)| (weight, bytes.as_slice()))
+    }
+
+    /// The bytes of one tensor.
+    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
+        let mut tensors = self.iter();
+        tensors.find_map(|(weight, bytes)| (weight.name == name).then_some(bytes))
+    }
+
+    /// The same with other bytes for one tensor, in a file of its own.
+    pub(super) fn with(&self, name: &str, bytes: &[u8]) -> Result<Self, Failure> {
+        let mut tensors = self.tensors.clone();
+        for (weight, known) in &mut tensors {
+            if weight.name == name {
+                *known = bytes.to_vec();
+            }
+        }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let failed = |error: &dyn std::fmt::Display| Failure::load(format!("{folder}: {error}"));
+        let packed = pack(&tensors).map_err(|error| failed(&error))?;
+        let mut file = tempfile::Builder::new()
+            .suffix(".safetensors")
+            .tempfile_in(folder)
+            .map_err(|error| failed(&error))?;
+        file.write_all(&packed).map_err(|error| failed(&error))?;
+        let temporary = file.into_temp_path();
+        let path = Utf8PathBuf::from_path_buf(temporary.to_path_buf());
+        Ok(Self {
+            path: path.map_err(|path| failed(&format!("{} is not UTF-8", path.display())))?,
+            tensors,
+            _temporary: Some(temporary),
+        })
     }
 }
 
@@ -68,7 +102,11 @@ pub(super) fn write(reference: &Reference) -> Result<Weights, Failure> {
     if !fs::read(&path).is_ok_and(|found| found == packed) {
         replace(&folder, &path, &packed).map_err(|error| failed(&error))?;
     }
-    Ok(Weights { path, tensors })
+    Ok(Weights {
+        path,
+        tensors,
+        _temporary: None,
+    })
 }
 
 fn bytes_of(weight: &Weight, reference: &Reference) -> Result<Vec<u8>, Failure> {

@@ -5,7 +5,23 @@ use camino::Utf8Path;
 use crate::{Family, error::Fault, outline::path};
 
 /// Would shadow the test crate's own file or what the emitted code imports.
-const RESERVED_MODULES: [&str; 5] = ["alloc", "core", "harness", "main", "std"];
+const RESERVED_MODULES: [&str; 12] = [
+    "alloc",
+    "candle",
+    "candle_core",
+    "candle_nn",
+    "candle_transformers",
+    "cases",
+    "check",
+    "core",
+    "harness",
+    "main",
+    "ort",
+    "std",
+];
+
+/// Files that Windows takes for devices, whatever their extension.
+const DEVICES: [&str; 4] = ["aux", "con", "nul", "prn"];
 
 pub(super) fn check(file: &Utf8Path, family: &Family, faults: &mut Vec<Fault>) {
     check_family(file, family, faults);
@@ -35,7 +51,7 @@ pub(super) fn check(file: &Utf8Path, family: &Family, faults: &mut Vec<Fault>) {
     plain(path(&["title"]), &family.title, faults);
     for (name, variant) in &family.variants {
         let key = path(&["variants", name]);
-        if !is_kebab(name) || !is_identifier(&name.replace('-', "_")) {
+        if !is_kebab(name) || !is_identifier(&module(name)) {
             let help =
                 "words of lower-case letters and digits joined by `-`, no Rust keyword: `lm-head`";
             faults.push(Fault::key(
@@ -50,6 +66,12 @@ pub(super) fn check(file: &Utf8Path, family: &Family, faults: &mut Vec<Fault>) {
                 format!("`{name}` would be a backend's module"),
                 help,
             ));
+        } else if is_taken(&module(name)) || module(name) == module(&family.family) {
+            faults.push(Fault::key(
+                key,
+                format!("`{name}` means something else in the emitted file"),
+                "another word",
+            ));
         }
         plain(path(&["variants", name, "tries"]), &variant.tries, faults);
     }
@@ -57,11 +79,9 @@ pub(super) fn check(file: &Utf8Path, family: &Family, faults: &mut Vec<Fault>) {
 
 fn check_family(file: &Utf8Path, family: &Family, faults: &mut Vec<Fault>) {
     let name = &family.family;
-    let module = name.replace('-', "_");
-    if !(is_spelled(name, "_-") && is_identifier(&module))
-        || RESERVED_MODULES.contains(&module.as_str())
-    {
-        let help = "transformers' model_type: lower-case letters, digits, `_` and `-`, starting with a letter, no Rust keyword";
+    let module = module(name);
+    if !(is_spelled(name, "_-") && is_identifier(&module)) || is_taken(&module) {
+        let help = "transformers' model_type: lower-case letters, digits, `_` and `-`, starting with a letter, no Rust keyword and no name that emitted code uses";
         faults.push(Fault::value(
             path(&["family"]),
             format!("`{name}` is no name for a family"),
@@ -88,21 +108,29 @@ fn check_family(file: &Utf8Path, family: &Family, faults: &mut Vec<Fault>) {
     }
 }
 
+fn module(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// Whether a module of that name would shadow another, or its file could not be written everywhere.
+fn is_taken(module: &str) -> bool {
+    RESERVED_MODULES.contains(&module) || DEVICES.contains(&module)
+}
+
 fn plain(key: Vec<String>, text: &str, faults: &mut Vec<Fault>) {
     if !is_plain(text) {
         let message = format!("{text:?} cannot stand in a comment");
-        let help = "one line of printable characters without `\"`, `\\` and `*/`";
+        let help = "one line of visible characters without `\"`, `\\` and `*/`";
         faults.push(Fault::value(key, message, help));
     }
 }
 
-/// One line that can stand in any comment and any string.
+/// One line that can stand in any comment and any string, and looks like what it is.
 pub(crate) fn is_plain(text: &str) -> bool {
-    let unsafe_char = |c: char| {
-        c.is_control()
-            || matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    !text.trim().is_empty() && !text.contains(unsafe_char) && !text.contains("*/")
+    // The standard library escapes what does not show as itself: controls, what turns the direction
+    // of text, what joins or has no width.
+    let shows = |c: char| c == '\'' || c.escape_debug().len() == 1;
+    !text.trim().is_empty() && text.chars().all(shows) && !text.contains("*/")
 }
 
 /// Lower-case words joined by single hyphens.

@@ -9,6 +9,7 @@ use syn::{
     visit::{self, Visit},
 };
 
+use super::nesting;
 use crate::{Source, error::Fault, outline::Path, words::list};
 
 /// What a snippet is.
@@ -34,6 +35,9 @@ const CRATES: [&str; 5] = [
     "harness",
     "std",
 ];
+
+/// Modules of the standard library that hold values and do nothing: no process, file or network.
+const STD: [&str; 4] = ["cell", "collections", "rc", "sync"];
 
 /// Functions that compute; whatever a model leaves to them would be repaired here.
 const ARITHMETIC: &[&str] = &[
@@ -104,6 +108,20 @@ pub(super) fn check(kind: Kind, source: &Source, key: Path, faults: &mut Vec<Fau
         faults,
         refuses_arithmetic: kind != Kind::Setup,
     };
+    let is_code = |c: char| c.is_ascii_graphic() || matches!(c, ' ' | '\n' | '\t');
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| !is_code(*c)) {
+        let message = format!("{c:?} in a snippet, which could look like what it is not");
+        let part = at..at + c.len_utf8();
+        let help = "letters, digits and signs of ASCII";
+        let fault = Fault::snippet(checker.key, source, part, message, help);
+        checker.faults.push(fault);
+        return;
+    }
+    if let Some(span) = nesting::too_deep(text) {
+        let help = "shorter statements, their values bound with `let`";
+        checker.refuse(span, "nests too deep to be read", help);
+        return;
+    }
     let parsed = match kind {
         Kind::Use => syn::parse_str::<UseTree>(text).map(|tree| checker.check_use(&tree, &[])),
         Kind::Type => syn::parse_str::<syn::Type>(text).map(|ty| checker.visit_type(&ty)),
@@ -200,18 +218,12 @@ impl Checker<'_> {
     }
 
     fn check_use(&mut self, tree: &UseTree, above: &[String]) {
-        let valid = format!(
-            "what is named, from {}",
-            list(CRATES).replace("harness", "harness::candle")
-        );
+        let valid = format!("what is named, from {}", from());
         match tree {
             UseTree::Path(path) => {
                 let mut whole = above.to_vec();
                 whole.push(path.ident.to_string());
-                let krate = whole[0].as_str();
-                let foreign = !CRATES.contains(&krate)
-                    || krate == "harness" && whole.get(1).is_some_and(|module| module != "candle");
-                if foreign {
+                if !CRATES.contains(&whole[0].as_str()) || is_closed(&whole) {
                     let message = format!("imports from `{}`", whole.join("::"));
                     self.refuse(path.ident.span(), message, &valid);
                 } else {
@@ -230,7 +242,9 @@ impl Checker<'_> {
     }
 
     fn check_import(&mut self, name: &syn::Ident, above: &[String], valid: &str) {
-        if above.is_empty() || (above == ["harness"] && name != "candle") {
+        let mut whole = above.to_vec();
+        whole.push(name.to_string());
+        if above.is_empty() || is_closed(&whole) {
             self.refuse(name.span(), format!("imports `{name}`"), valid);
         }
         self.check_name(name);
@@ -290,6 +304,35 @@ impl<'ast> Visit<'ast> for Checker<'_> {
         visit::visit_expr_path(self, path);
     }
 
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<_> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        let leaves = names.len() > 1
+            && (is_closed(&names)
+                || ["alloc", "core", "crate", "super"].contains(&names[0].as_str()));
+        if path.leading_colon.is_some() || leaves {
+            let message = format!("reaches for `{}`", names.join("::"));
+            let help = format!("what is imported, or what is in {}", from());
+            self.refuse(path.span(), message, &help);
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_token_stream(&mut self, tokens: &'ast proc_macro2::TokenStream) {
+        // What syn hands on unparsed, nobody has looked at; a lone `;` is nothing at all.
+        if !tokens.is_empty() {
+            let help = "plain statements and expressions";
+            self.refuse(
+                tokens.span(),
+                "Rust that the parser does not look into",
+                help,
+            );
+        }
+    }
+
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         let span = call.path.span();
         self.refuse(
@@ -324,6 +367,23 @@ impl<'ast> Visit<'ast> for Checker<'_> {
             "plain statements and expressions",
         );
     }
+}
+
+/// Whether a path leads into a part of a known crate that is not for snippets.
+fn is_closed(names: &[String]) -> bool {
+    match names {
+        [krate, module, ..] if krate == "harness" => module != "candle",
+        [krate, module, ..] if krate == "std" => !STD.contains(&module.as_str()),
+        _ => false,
+    }
+}
+
+/// What snippets may name, in words.
+fn from() -> String {
+    let std = format!("std::{{{}}}", STD.join(", "));
+    list(CRATES)
+        .replace("harness", "harness::candle")
+        .replace("std", &std)
 }
 
 fn name(kind: Kind) -> &'static str {

@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
-use model_registry::Category;
 use serde::Deserialize;
 
 use super::Device;
@@ -32,18 +31,21 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// Builds the test binaries of these categories; cargo's own progress goes to standard error.
+/// The name of the emitted tests that need no family.
+pub(super) const SMOKE: &str = "smoke";
+
+/// Builds the test binaries of these names; cargo's own progress goes to standard error.
 pub(super) fn binaries(
     workspace: &Workspace,
-    categories: &[Category],
+    names: &[&str],
     device: Device,
-) -> Result<BTreeMap<Category, Utf8PathBuf>> {
+) -> Result<BTreeMap<String, Utf8PathBuf>> {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["test", "--package", "generated", "--no-run"]);
     command.arg("--message-format=json-render-diagnostics");
-    for category in categories {
-        command.args(["--test", category.name()]);
+    for name in names {
+        command.args(["--test", name]);
     }
     if let Some(feature) = device.feature() {
         command.args(["--features", feature]);
@@ -61,11 +63,9 @@ pub(super) fn binaries(
         let (Some(executable), Some(target)) = (message.executable, message.target) else {
             continue;
         };
-        if message.reason == "compiler-artifact" && target.kind.iter().any(|kind| kind == "test") {
-            let category = categories
-                .iter()
-                .find(|category| category.name() == target.name);
-            binaries.extend(category.map(|category| (*category, executable)));
+        let is_test = target.kind.iter().any(|kind| kind == "test");
+        if message.reason == "compiler-artifact" && is_test {
+            binaries.insert(target.name, executable);
         }
     }
     let status = child.wait().context("cannot wait for cargo")?;
@@ -73,12 +73,9 @@ pub(super) fn binaries(
         let message = "the emitted tests do not compile; cargo's messages are above";
         return Err(Failure::new(Exit::BuildFailed, message));
     }
-    match categories
-        .iter()
-        .find(|category| !binaries.contains_key(category))
-    {
-        Some(category) => {
-            let message = format!("cargo built no test binary `{category}`");
+    match names.iter().find(|name| !binaries.contains_key(**name)) {
+        Some(name) => {
+            let message = format!("cargo built no test binary `{name}`");
             Err(Failure::new(Exit::BuildFailed, message))
         }
         None => Ok(binaries),

@@ -1,15 +1,19 @@
 //! From the evidence that processes leave, dead or alive, to one verdict for each planned test.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use evidence::{Fragment, Outcome, Record, TestId};
+use camino::Utf8PathBuf;
+use evidence::{Fragment, Outcome, Record, Sabotage, TestId};
 use model_registry::{Expectation, Expectations, Family, Registry};
 
 use super::{
-    Backend, Device,
+    Backend, Device, log,
     plan::Unit,
-    process::{self, Ending},
+    process::{self, Ending, Limits},
 };
 use crate::{
     exit::{Exit, OrExit, Result},
@@ -17,8 +21,8 @@ use crate::{
     workspace::Workspace,
 };
 
-/// How many of a log's last lines a verdict quotes.
-const QUOTED_LINES: usize = 12;
+/// What is said of what the user stopped.
+const STOPPED: &str = "stopped by the user";
 
 /// What all units of a run share.
 pub struct Bench {
@@ -32,8 +36,31 @@ pub struct Bench {
     pub expectations: BTreeMap<&'static str, Expectations>,
     /// How long a process may take.
     pub limit: Duration,
+    /// How much memory it may hold, in bytes.
+    pub memory: u64,
     /// How many tests of a process may run at once.
     pub threads: usize,
+    /// What every process finds in its environment besides.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Bench {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            time: self.limit,
+            memory: self.memory,
+        }
+    }
+
+    /// Gives a process the environment that all of a run have.
+    pub(super) fn furnish(&self, command: &mut Command) {
+        command.env("TOUCHSTONE_DEVICE", self.device.name());
+        command.envs(self.environment.iter().cloned());
+        // candle puts a backtrace into its errors; what a verdict says must not hang on the caller's shell.
+        command
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("RUST_LIB_BACKTRACE");
+    }
 }
 
 /// What came of a unit.
@@ -43,6 +70,8 @@ pub struct Judged {
     pub records: Vec<Record>,
     /// What cannot be blamed on one test, and yet must not be green.
     pub problems: Vec<String>,
+    /// What its checks made of faults planted on purpose.
+    pub sabotages: Vec<Sabotage>,
 }
 
 /// Reads the lists of what is known not to pass; an entry for a family that is gone is an error.
@@ -101,7 +130,7 @@ pub fn judge(bench: &Bench, unit: &Unit) -> Judged {
             break;
         }
         if interrupt::requested() {
-            judging.close_all(Outcome::Interrupted, "stopped by the user");
+            judging.close_all(&Fate::new(Outcome::Interrupted, STOPPED));
             break;
         }
         match judging.attempt(attempt, threads) {
@@ -130,6 +159,23 @@ struct Judging<'a> {
     judged: Judged,
 }
 
+/// What a verdict says that a test could not write itself.
+struct Fate {
+    outcome: Outcome,
+    detail: String,
+    peak_bytes: u64,
+}
+
+impl Fate {
+    fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            detail: detail.into(),
+            peak_bytes: 0,
+        }
+    }
+}
+
 impl Judging<'_> {
     fn attempt(&mut self, attempt: usize, threads: usize) -> Next {
         let file = |kind| {
@@ -140,56 +186,63 @@ impl Judging<'_> {
         let (evidence, log) = (file("ndjson"), file("log"));
         let mut command = self.unit.launcher.command(&self.open, threads);
         command.env("TOUCHSTONE_EVIDENCE", &evidence);
-        command.env("TOUCHSTONE_DEVICE", self.bench.device.name());
-        // candle puts a backtrace into its errors; what a verdict says must not hang on the caller's shell.
-        command
-            .env("RUST_BACKTRACE", "0")
-            .env_remove("RUST_LIB_BACKTRACE");
-        let ending = match process::run(command, &log, self.bench.limit) {
+        self.bench.furnish(&mut command);
+        let ending = match process::run(command, &log, self.bench.limits()) {
             Ok(ending) => ending,
             Err(error) => {
                 let program = self.unit.launcher.program().display();
-                self.close_all(Outcome::NotRun, &format!("cannot run {program}: {error}"));
+                let detail = format!("cannot run {program}: {error}");
+                self.close_all(&Fate::new(Outcome::NotRun, detail));
                 return Next::Done;
             }
         };
 
-        let fragment = match Fragment::read(&evidence) {
+        let mut fragment = match Fragment::read(&evidence) {
             Ok(fragment) => fragment,
             Err(error) => {
                 self.judged.problems.push(error.to_string());
-                self.close_all(
-                    Outcome::NotRun,
-                    &format!("its evidence is unreadable: {error}"),
-                );
+                let detail = format!("its evidence is unreadable: {error}");
+                self.close_all(&Fate::new(Outcome::NotRun, detail));
                 return Next::Done;
             }
         };
-        let suspects: Vec<_> = fragment.open().into_iter().cloned().collect();
-        let surprising = fragment
-            .records
-            .iter()
-            .any(|record| !record.is_as_expected());
-        fragment
-            .records
-            .into_iter()
-            .for_each(|record| self.take(record));
+        self.judged.sabotages.append(&mut fragment.sabotages);
+        let end = End {
+            suspects: fragment.open().into_iter().cloned().collect(),
+            last: fragment.records.last().map(|record| record.test.clone()),
+            text: log::read(&log),
+            log,
+            threads,
+        };
+        let surprising = fragment.records.iter().any(|r| !r.is_as_expected());
+        for record in fragment.records {
+            self.take(record);
+        }
 
         match ending {
             Ending::Interrupted => {
-                self.close_all(Outcome::Interrupted, "stopped by the user");
+                self.close_all(&Fate::new(Outcome::Interrupted, STOPPED));
                 Next::Done
             }
             Ending::TimedOut => {
                 let limit = self.bench.limit.as_secs_f64();
                 let detail = format!("killed after {limit} s");
-                self.blame(&suspects, Outcome::TimedOut, &detail, &log, threads)
+                self.blame(&end, Fate::new(Outcome::TimedOut, detail))
             }
-            Ending::Exited(status) if self.unit.launcher.ended_in_order(status.code()) => {
-                self.close_silent(&suspects, &log);
+            Ending::OutOfMemory { peak } => {
+                let [held, limit] = [peak, self.bench.memory].map(mebibytes);
+                let detail = format!("killed when it held {held}; the limit is {limit}");
+                let mut fate = Fate::new(Outcome::OutOfMemory, detail);
+                fate.peak_bytes = peak;
+                self.blame(&end, fate)
+            }
+            Ending::Exited(status)
+                if self.unit.launcher.ended_in_order(status.code(), &end.text) =>
+            {
+                self.close_silent(&end);
                 let green = self.judged.records.iter().all(Record::is_as_expected);
                 if green && !surprising && !status.success() {
-                    let log = self.bench.workspace.relative(&log);
+                    let log = self.bench.workspace.relative(&end.log);
                     let problem = format!(
                         "{}: the process failed ({status}) although every verdict is as expected [see {log}]",
                         self.unit.title,
@@ -199,10 +252,9 @@ impl Judging<'_> {
                 Next::Done
             }
             Ending::Exited(status) => {
-                let text = fs::read_to_string(&log).unwrap_or_default();
-                let outcome = death(status, &text);
                 let detail = format!("the process ended with {status}");
-                self.blame(&suspects, outcome, &detail, &log, threads)
+                let fate = Fate::new(death(status, &end.text), detail);
+                self.blame(&end, fate)
             }
         }
     }
@@ -222,29 +274,42 @@ impl Judging<'_> {
     }
 
     /// A process died: its one open test gets the blame, and the others another process.
-    fn blame(
-        &mut self,
-        suspects: &[TestId],
-        outcome: Outcome,
-        detail: &str,
-        log: &Utf8Path,
-        threads: usize,
-    ) -> Next {
-        let quoted = self.quote(log, None);
-        let Some(suspect) = suspects.last() else {
-            let detail = format!("{detail} before any check began{quoted}");
-            self.close_all(Outcome::NotRun, &detail);
-            return Next::Done;
+    fn blame(&mut self, end: &End, mut fate: Fate) -> Next {
+        let Some(suspect) = end.suspects.last() else {
+            return self.blame_nobody(end, fate);
         };
-        if suspects.len() > 1 && threads > 1 {
+        if end.suspects.len() > 1 && end.threads > 1 {
             return Next::OneByOne;
         }
-        let known = self.close(suspect, outcome, &format!("{detail}{quoted}"));
+        let outcome = fate.outcome;
+        fate.detail.push_str(&self.quote(end, None));
+        let known = self.close(suspect, &fate);
         if outcome == Outcome::TimedOut && !known {
             // Else a family that hangs in each of its tests takes the limit that many times.
             let detail = format!("`{suspect}` hung, so this was not begun");
-            self.close_all(Outcome::NotRun, &detail);
+            self.close_all(&Fate::new(Outcome::NotRun, detail));
         }
+        self.next()
+    }
+
+    /// A process died between its checks, before the first or after the last of them.
+    fn blame_nobody(&mut self, end: &End, fate: Fate) -> Next {
+        let quoted = self.quote(end, None);
+        let Some(last) = &end.last else {
+            let detail = format!("{} before any check began{quoted}", fate.detail);
+            self.close_all(&Fate::new(Outcome::NotRun, detail));
+            return Next::Done;
+        };
+        // The verdicts were written by a living process and stay, but this is not green.
+        let problem = format!(
+            "`{last}` had its verdict, but then: {}{quoted}",
+            fate.detail
+        );
+        self.judged.problems.push(problem);
+        self.next()
+    }
+
+    fn next(&self) -> Next {
         if self.open.is_empty() {
             Next::Done
         } else {
@@ -253,27 +318,30 @@ impl Judging<'_> {
     }
 
     /// A process ended in order, but some tests left no verdict.
-    fn close_silent(&mut self, suspects: &[TestId], log: &Utf8Path) {
+    fn close_silent(&mut self, end: &End) {
         for test in self.open.clone() {
-            let quoted = self.quote(log, Some(&test));
-            if suspects.contains(&test) {
+            let quoted = self.quote(end, Some(&test));
+            let fate = if end.suspects.contains(&test) {
                 let detail = format!("the check began and ended without a verdict{quoted}");
-                self.close(&test, Outcome::RunFailed, &detail);
+                Fate::new(Outcome::RunFailed, detail)
             } else {
-                let detail = format!("the test left no evidence{quoted}");
-                self.close(&test, Outcome::NotRun, &detail);
-            }
+                Fate::new(
+                    Outcome::NotRun,
+                    format!("the test left no evidence{quoted}"),
+                )
+            };
+            self.close(&test, &fate);
         }
     }
 
-    fn close_all(&mut self, outcome: Outcome, detail: &str) {
+    fn close_all(&mut self, fate: &Fate) {
         for test in self.open.clone() {
-            self.close(&test, outcome, detail);
+            self.close(&test, fate);
         }
     }
 
     /// Gives a test the verdict that it could not write itself; whether that was expected.
-    fn close(&mut self, test: &TestId, outcome: Outcome, detail: &str) -> bool {
+    fn close(&mut self, test: &TestId, fate: &Fate) -> bool {
         let lists = &self.bench.expectations;
         let expectation = lists
             .get(test.backend.as_str())
@@ -282,13 +350,14 @@ impl Judging<'_> {
             test: test.clone(),
             device: self.bench.device.name().into(),
             dtype: "f32".into(),
-            outcome,
+            outcome: fate.outcome,
             expected: expectation.map_or(Outcome::Pass, |entry| entry.outcome),
             outputs: BTreeMap::new(),
-            detail: detail.into(),
+            detail: fate.detail.clone(),
             cause: expectation.map(|entry| entry.cause.clone()),
+            asserted: 0,
             seconds: 0.0,
-            peak_bytes: 0,
+            peak_bytes: fate.peak_bytes,
             versions: BTreeMap::new(),
             reference: String::new(),
             reproduce: self.unit.launcher.reproduce(test),
@@ -300,47 +369,30 @@ impl Judging<'_> {
     }
 
     /// What the log says about a test, or last of all.
-    fn quote(&self, log: &Utf8Path, test: Option<&TestId>) -> String {
-        let text = fs::read_to_string(log).unwrap_or_default();
-        let lines = quoted_lines(&text, test);
-        let log = self.bench.workspace.relative(log);
-        if lines.is_empty() {
-            format!(" [{log}]")
-        } else {
-            format!(" [{log}]:\n{}", lines.join("\n"))
-        }
+    fn quote(&self, end: &End, test: Option<&TestId>) -> String {
+        log::quote(&end.text, self.bench.workspace.relative(&end.log), test)
     }
 }
 
-/// The part of libtest's output that belongs to a test, or the last lines.
-fn quoted_lines<'t>(text: &'t str, test: Option<&TestId>) -> Vec<&'t str> {
-    let lines: Vec<_> = text.lines().collect();
-    let head = test.map(|test| format!("---- {} stdout ----", test.rust_path()));
-    let at = head.and_then(|head| lines.iter().position(|line| **line == head));
-    match at {
-        Some(at) => {
-            let section = lines[at + 1..]
-                .iter()
-                .take_while(|line| !line.starts_with("---- "));
-            let said = section.filter(|line| !line.trim().is_empty());
-            said.take(QUOTED_LINES).copied().collect()
-        }
-        None => {
-            let said: Vec<_> = lines
-                .into_iter()
-                .filter(|line| !line.trim().is_empty())
-                .collect();
-            said[said.len().saturating_sub(QUOTED_LINES)..].to_vec()
-        }
-    }
+/// What a process leaves besides its verdicts.
+struct End {
+    /// The checks that had begun and not ended.
+    suspects: Vec<TestId>,
+    /// The last check that ended.
+    last: Option<TestId>,
+    /// Its log and what that says.
+    log: Utf8PathBuf,
+    text: String,
+    /// How many tests it ran at once.
+    threads: usize,
 }
 
 /// What a process that ended out of order died of.
-fn death(status: std::process::ExitStatus, log: &str) -> Outcome {
+fn death(status: ExitStatus, log: &str) -> Outcome {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;
-        // We kill for time and on request only, which is told apart; others use it to free memory.
+        // What we kill ourselves is told apart; others use this signal to free memory.
         const KILL: i32 = 9;
         if status.signal() == Some(KILL) {
             return Outcome::OutOfMemory;
@@ -353,4 +405,8 @@ fn death(status: std::process::ExitStatus, log: &str) -> Outcome {
     } else {
         Outcome::Crashed
     }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
 }

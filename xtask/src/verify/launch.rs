@@ -83,11 +83,23 @@ impl Launcher {
         }
     }
 
-    /// Whether a process that ended with this code has run its tests to the end.
-    pub fn ended_in_order(&self, code: Option<i32>) -> bool {
+    /// Whether a process that ended with this code and these words has run its tests to the end: what
+    /// leaves from within a check may well leave with the same code, but not with the last word.
+    pub fn ended_in_order(&self, code: Option<i32>, log: &str) -> bool {
+        let mut lines = log.lines().rev();
         match self {
-            Self::Rust { .. } => matches!(code, Some(0 | 101)),
-            Self::Python { .. } => matches!(code, Some(0 | 1)),
+            Self::Rust { .. } => {
+                matches!(code, Some(0 | 101)) && lines.any(|line| line.starts_with("test result: "))
+            }
+            Self::Python { .. } => {
+                let counts = |line: &str| {
+                    ["passed", "failed", "error"]
+                        .iter()
+                        .any(|word| line.contains(word))
+                        && line.contains(" in ")
+                };
+                matches!(code, Some(0 | 1)) && lines.any(counts)
+            }
         }
     }
 

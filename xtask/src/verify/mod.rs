@@ -5,11 +5,16 @@ mod build;
 pub mod judge;
 mod junit;
 pub mod launch;
+mod log;
+mod memory;
 pub mod plan;
 pub mod process;
 mod report;
+pub mod retry;
 pub mod run_file;
 pub mod runner;
+pub mod saboteurs;
+pub mod smoke;
 mod summary;
 mod table;
 
@@ -32,6 +37,7 @@ Examples:
   cargo xtask verify bert t5 --backend candle        two families on candle
   cargo xtask verify --category vision               one test crate
   cargo xtask verify bert --backend python-torch     the recorded numbers against live PyTorch
+  cargo xtask verify --saboteurs bert                which of the faults planted in bert are noticed
 
 The verdicts go to target/touchstone/runs/, one file a run, JUnit beside it; latest.ndjson is the newest.
 A verdict that the expectations list is known; everything else that does not pass is unexpected,
@@ -56,9 +62,23 @@ pub struct Args {
     /// How many processes run at once; as many as there are cores if not given.
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// How long the tests of one family may take.
+    /// How long the tests of one family may take; ten times that with --saboteurs.
     #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// How much memory a process may hold, with those that it starts. Enforced on Unix alone.
+    #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    memory: u64,
+    /// Plant faults, one at a time, and count which the checks notice, instead of judging the backends.
+    #[arg(long, conflicts_with = "junit")]
+    saboteurs: bool,
+    /// Count only these faults, with commas between them.
+    #[arg(
+        long,
+        value_name = "FAULT",
+        value_delimiter = ',',
+        requires = "saboteurs"
+    )]
+    faults: Vec<String>,
     /// Write the summary here, for programs.
     #[arg(long, value_name = "FILE")]
     json: Option<Utf8PathBuf>,
@@ -94,6 +114,9 @@ fn category(name: &str) -> Result<Category, String> {
 
 /// Verifies.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
+    if args.saboteurs {
+        return saboteurs::run(workspace, args);
+    }
     let registry = sources::registry(workspace)?;
     let families = chosen(&registry, args)?;
     let backends = args.backends();
@@ -116,9 +139,13 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         device: args.device,
         expectations,
         limit: Duration::from_secs(args.timeout),
+        memory: args.memory << 20,
         threads: (jobs / plan.units.len().max(1)).max(1),
+        environment: Vec::new(),
     };
+    smoke::run(&bench, &plan.trials)?;
     let mut results = runner::run(&bench, &plan.units, jobs);
+    retry::repeat(&bench, &plan.units, &mut results);
     results
         .problems
         .extend(judge::void_expectations(&bench, &families, &header.plan));
@@ -141,6 +168,11 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         let file = run_file::path(workspace, &id);
         let summary = summary::render(workspace.relative(&file), &run);
         crate::files::write(path, format!("{summary:#}\n").as_bytes())?;
+    }
+    if !memory::IS_KNOWN {
+        output::warn(
+            "warning: this system does not say how much memory a process holds; no limit was enforced",
+        );
     }
     let clean = run.footer.unexpected == 0 && results.problems.is_empty();
     Ok(match (run.footer.interrupted, clean) {

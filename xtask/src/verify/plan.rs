@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use evidence::TestId;
 use model_registry::{Category, Family, Registry, ResolvedCase};
 
-use super::{Backend, Device, build, launch::Launcher};
+use super::{
+    Backend, Device, build,
+    launch::Launcher,
+    smoke::{self, Trial},
+};
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
     python::{self, Environment},
@@ -14,11 +18,13 @@ use crate::{
 };
 
 /// The check that every case has on every backend.
-const FORWARD: &str = "forward_matches_reference";
+pub(super) const FORWARD: &str = "forward_matches_reference";
 
 /// Every test of a run.
 #[derive(Debug)]
 pub struct Plan {
+    /// What has to hold before any of them is run.
+    pub trials: Vec<Trial>,
     /// One process each.
     pub units: Vec<Unit>,
 }
@@ -58,9 +64,9 @@ pub(super) fn make(
     backends: &[Backend],
     device: Device,
 ) -> Result<Plan> {
-    let mut units = Vec::new();
+    let (mut units, mut trials) = (Vec::new(), Vec::new());
     if backends.iter().any(|backend| backend.is_rust()) {
-        units = rust_units(workspace, registry, families, backends, device)?;
+        (units, trials) = rust_units(workspace, registry, families, backends, device)?;
     }
     for backend in backends.iter().filter(|backend| !backend.is_rust()) {
         let environment = match backend {
@@ -68,6 +74,7 @@ pub(super) fn make(
             _ => Environment::Ort,
         };
         let python = environment.ensure(workspace)?;
+        trials.extend(smoke::of_python(workspace, &python, *backend));
         units.extend(families.iter().map(|family| {
             let name = format!("{}.{}.{}", family.category, family.family, backend.name());
             let title = format!("{} on {}", family.family, backend.name());
@@ -95,7 +102,7 @@ pub(super) fn make(
         );
         return Err(Failure::new(Exit::Usage, message));
     }
-    Ok(Plan { units })
+    Ok(Plan { trials, units })
 }
 
 fn rust_units(
@@ -104,16 +111,21 @@ fn rust_units(
     families: &[&Family],
     backends: &[Backend],
     device: Device,
-) -> Result<Vec<Unit>> {
+) -> Result<(Vec<Unit>, Vec<Trial>)> {
     if backends.contains(&Backend::Ort) {
         // Once and here: a fetch that fails is one clear message and not one for each family.
         onnxruntime_library::ensure(&workspace.root).or_exit(Exit::Setup)?;
     }
     let mut categories: Vec<_> = families.iter().map(|family| family.category).collect();
     categories.dedup();
+    let mut names: Vec<_> = categories.iter().map(|category| category.name()).collect();
+    names.push(build::SMOKE);
+    let binaries = build::binaries(workspace, &names, device)?;
+    let trials = smoke::of_rust(workspace, &binaries[build::SMOKE], backends)?;
     let mut units = Vec::new();
-    for (category, binary) in build::binaries(workspace, &categories, device)? {
-        let listed = build::list(&binary)?;
+    for category in categories {
+        let binary = &binaries[category.name()];
+        let listed = build::list(binary)?;
         let tests = identify(registry, category, &listed)
             .map_err(|faults| Failure::new(Exit::Stale, disagreement(category, &faults)))?;
         for family in families.iter().filter(|family| family.category == category) {
@@ -127,11 +139,11 @@ fn rust_units(
                 name: format!("{category}.{}.rust", family.family),
                 title: family.family.clone(),
                 tests: tests.iter().filter(wanted).cloned().collect(),
-                launcher: Launcher::rust(workspace, &binary),
+                launcher: Launcher::rust(workspace, binary),
             });
         }
     }
-    Ok(units)
+    Ok((units, trials))
 }
 
 /// From the paths in a category's binary to what they test; both ways, so that nothing is left out.

@@ -31,6 +31,9 @@ pub(super) fn print(
     if !surprises.is_empty() {
         output::say(format_args!("\nunexpected:\n{}", surprises.join("\n")));
     }
+    for note in &results.notes {
+        output::say(format_args!("note: {note}"));
+    }
     for problem in &results.problems {
         output::say(format_args!("problem: {problem}"));
     }
@@ -125,12 +128,12 @@ fn numbers(metrics: &Metrics) -> String {
         max_abs,
         rmse,
         bound,
-        margin,
         compared,
         ..
     } = metrics;
+    let margin = metrics.shown_margin();
     format!(
-        "max|Δ| {max_abs:.2e} (bound {:.2e}), rmse {rmse:.2e} (bound {:.2e}), margin {margin:.3}, {compared} compared",
+        "max|Δ| {max_abs:.2e} (bound {:.2e}), rmse {rmse:.2e} (bound {:.2e}), margin {margin}, {compared} compared",
         bound.max_abs, bound.rmse,
     )
 }

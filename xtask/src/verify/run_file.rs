@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::ErrorKind,
-    process::{self, Command},
+    process::Command,
     thread,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{Device, plan::Plan, runner::Results};
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
+    files,
     workspace::Workspace,
 };
 
@@ -29,12 +30,14 @@ pub fn path(workspace: &Workspace, id: &str) -> Utf8PathBuf {
 pub(super) fn reserve(workspace: &Workspace) -> Result<(String, Utf8PathBuf)> {
     let runs = workspace.runs();
     workspace.make_folder(&runs)?;
+    files::sweep(&runs)?;
     let stamp = timestamp(now());
     for suffix in 1..100 {
         let id = if suffix == 1 {
             stamp.clone()
         } else {
-            format!("{stamp}-{suffix}")
+            // Sorts after the first of this second, with any extension.
+            format!("{stamp}_{suffix:02}")
         };
         let folder = runs.join(&id);
         match fs::create_dir(&folder) {
@@ -97,15 +100,16 @@ pub(super) fn write(
         .or_exit(Exit::Unexpected)?;
     let run = Run::read(&path).or_exit(Exit::Unexpected)?;
     if !results.interrupted {
-        point_to(workspace, &path)?;
+        point_to(workspace, id, &path)?;
     }
     Ok(run)
 }
 
 /// The pointer is the file under a second name, so that any program can read it.
-fn point_to(workspace: &Workspace, path: &Utf8Path) -> Result<()> {
+fn point_to(workspace: &Workspace, id: &str, path: &Utf8Path) -> Result<()> {
     let latest = workspace.latest_run();
-    let temporary = latest.with_extension(format!("{}.tmp", process::id()));
+    // In the run's own folder, so that a kill leaves nothing among the runs.
+    let temporary = workspace.runs().join(id).join("latest.tmp");
     fs::hard_link(path, &temporary)
         .or_else(|_| fs::copy(path, &temporary).map(|_| ()))
         .and_then(|()| fs::rename(&temporary, &latest))

@@ -26,6 +26,8 @@ pub struct Results {
     pub judged: Vec<Judged>,
     /// All problems.
     pub problems: Vec<String>,
+    /// What should be known besides, and is no fault.
+    pub notes: Vec<String>,
     /// Whether the user stopped it.
     pub interrupted: bool,
     /// How long it took.

@@ -35,6 +35,7 @@ def differences(stored: reference.Reference, files: dict[str, bytes]) -> list[st
     fresh = json.loads(files["manifest.json"])
     drift = [f"`{key}` differs" for key in EXACT if stored.manifest.get(key) != fresh.get(key)]
     drift += statistics(stored.manifest["outputs"], fresh["outputs"])
+    drift += [] if alike_greedy(stored.manifest.get("greedy"), fresh["greedy"]) else ["`greedy` differs"]
     drift += tensors(stored.expected, load_safetensors(files["expected.safetensors"]))
     if stored.manifest["files"]["graph.onnx.gz"] != fresh["files"]["graph.onnx.gz"]:
         drift.append("the graph's bytes differ")
@@ -54,6 +55,13 @@ def alike(stored: np.ndarray, fresh: np.ndarray) -> bool:
         return np.array_equal(stored, fresh)
     size = float(np.abs(stored).max(initial=0.0))
     return bool((np.abs(stored - fresh) <= RELATIVE * size).all())
+
+
+def alike_greedy(stored: dict | None, fresh: dict | None) -> bool:
+    """The same tokens after the same prompt; the gap is a statistic."""
+    if not stored or not fresh:
+        return stored == fresh
+    return stored | {"gap": None} == fresh | {"gap": None} and near({"gap": stored["gap"]}, {"gap": fresh["gap"]})
 
 
 def statistics(stored: list[dict], fresh: list[dict]) -> list[str]:

@@ -14,12 +14,12 @@ import transformers
 from touchstone import bounds, inputs, live, metrics
 from touchstone.backends.ort import LEVELS, Session
 from touchstone.case import Case
-from touchstone.recording import fill, graph, manifest, onnx_file, sensitivity, signal, truth
+from touchstone.recording import fill, graph, greedy, manifest, onnx_file, sensitivity, signal, truth
 from touchstone.recording.refusal import Refused
 from touchstone.reference import FORMAT
 
 #: Raised when the same case is to be recorded otherwise; older references are then recorded again.
-RECORDER = 1
+RECORDER = 2
 DTYPES = {np.dtype(np.int64): "i64", np.dtype(np.float32): "f32"}
 
 
@@ -93,10 +93,14 @@ def record(case: Case) -> Recorded:
             if why:
                 without[name] = why
                 notes.append(f"no {name}: {why}")
+        decoded, why = greedy.section(case, models, arrays)
+        if why:
+            without["greedy"] = why
+            notes.append(f"no greedy: {why}")
         proven = prove_graph(recording, expected, statistics["float32"])
         notes += [f"static: {proven.static_because}"] if proven.static_because else []
         refuse_unread(recording.weights, proven.weights, dict(inert))
-    return Recorded(files_of(recording, expected, statistics, without, inert, proven), notes)
+    return Recorded(files_of(recording, expected, statistics, without, inert, decoded, proven), notes)
 
 
 def refuse_unread(weights: list[fill.Weight], read: list[str], inert: dict[str, str]) -> None:
@@ -159,7 +163,7 @@ def compare(where: str, expected: dict, got: dict, single: dict) -> None:
 
 
 def files_of(
-    recording: Recording, expected: dict, statistics: dict, without: dict, inert: list, proven: Proven
+    recording: Recording, expected: dict, statistics: dict, without: dict, inert: list, decoded: dict | None, proven: Proven
 ) -> dict[str, bytes]:
     case = recording.case
     stored = {w.name: w.stored for w in recording.weights if w.stored is not None}
@@ -180,6 +184,7 @@ def files_of(
             "inert": [list(entry) for entry in inert],
             "without": without,
             "outputs": [manifest.output_entry(n, case.outputs[n], expected[n], by_output[n]) for n in sorted(expected)],
+            "greedy": decoded,
             "graph": {
                 "opset": graph.OPSET,
                 "dynamic": proven.dynamic,

@@ -1,0 +1,69 @@
+//! A folder that goes when the figures are taken, and stands in for the workspace.
+
+use std::fs;
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+use walkdir::WalkDir;
+
+use crate::{exit::Result, workspace::Workspace};
+
+/// The folder.
+pub(super) struct Scratch {
+    root: Utf8PathBuf,
+}
+
+impl Scratch {
+    pub(super) fn new(workspace: &Workspace) -> Result<Self> {
+        let root = workspace
+            .scratch()
+            .join(format!("kills-{}", std::process::id()));
+        workspace.make_folder(&root)?;
+        Ok(Self { root })
+    }
+
+    /// It as a workspace.
+    pub(super) fn workspace(&self) -> Workspace {
+        Workspace {
+            root: self.root.clone(),
+        }
+    }
+
+    /// Copies a file or folder of the workspace to the same place here.
+    pub(super) fn copy(&self, workspace: &Workspace, path: &str) -> Result<()> {
+        let from = workspace.root.join(path);
+        for entry in WalkDir::new(&from) {
+            let entry = entry.with_context(|| format!("cannot read {from}"))?;
+            let Some(file) = Utf8Path::from_path(entry.path()) else {
+                continue;
+            };
+            let copy = self
+                .root
+                .join(file.strip_prefix(&workspace.root).unwrap_or(file));
+            let copied = if entry.file_type().is_dir() {
+                fs::create_dir_all(&copy)
+            } else {
+                fs::copy(file, &copy).map(|_| ())
+            };
+            copied.with_context(|| format!("cannot make {copy}"))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a file or folder of the workspace appear at the same place here.
+    pub(super) fn link(&self, workspace: &Workspace, path: &str) -> Result<()> {
+        let (from, to) = (workspace.root.join(path), self.root.join(path));
+        workspace.make_folder(to.parent().unwrap_or(&self.root))?;
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&from, &to).with_context(|| format!("cannot link {to}"))?;
+        let _ = from;
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Below target, where it is in nobody's way.
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}

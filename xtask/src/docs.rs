@@ -1,0 +1,86 @@
+//! `docs`: the page that says which check is made of what, and what came of it.
+
+pub mod newest;
+pub mod page;
+
+use std::fs;
+
+use anyhow::Context;
+use camino::Utf8PathBuf;
+use model_registry::Registry;
+
+use page::{Entry, Page};
+
+use crate::{
+    exit::{Exit, Failure, OrExit, Result},
+    files, output, sources,
+    verify::Device,
+    workspace::Workspace,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask verify && cargo xtask docs   write docs/checks.md from a run of everything
+  cargo xtask docs --check                 exit code 3 if it is not what registry and run say
+
+Reads the newest run that made every emitted check, or the one that is named.";
+
+/// The page, from the workspace's root.
+const PAGE: &str = "docs/checks.md";
+const WRITE: &str = "cargo xtask docs";
+
+/// Write docs/checks.md: check by architecture by backend.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Write nothing; fail if the page is stale.
+    #[arg(long)]
+    check: bool,
+    /// Another run than the newest that is complete.
+    #[arg(long, value_name = "FILE")]
+    run: Option<Utf8PathBuf>,
+}
+
+/// Writes the page, or says whether it is fresh.
+pub fn run(workspace: &Workspace, args: &Args) -> Result {
+    let registry = sources::registry(workspace)?;
+    let entries = entries(&registry)?;
+    let made: Vec<_> = entries.iter().filter_map(Entry::test).collect();
+    let run = match &args.run {
+        Some(file) => newest::exactly(file, &made)?,
+        None => newest::of(workspace, &made, Device::Cpu)?,
+    };
+    let text = Page::new(&registry, &entries, &run).render();
+
+    let path = workspace.root.join(PAGE);
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    match (written == text, args.check) {
+        (true, _) => output::say(format_args!("fresh: {PAGE}")),
+        (false, true) => {
+            let message = format!(
+                "{PAGE} is not what the registry and the newest run say\nmend with `{WRITE}`"
+            );
+            return Err(Failure::new(Exit::Stale, message));
+        }
+        (false, false) => {
+            files::write(&path, text.as_bytes()).with_context(|| format!("cannot write {PAGE}"))?;
+            output::say(format_args!("written: {PAGE}"));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Every check of every family, made or not.
+pub fn entries(registry: &Registry) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for family in registry.families() {
+        let planned = generator::plan(family).or_exit(Exit::InvalidRegistry)?;
+        entries.extend(planned.into_iter().map(|planned| Entry {
+            category: family.category,
+            family: family.family.clone(),
+            architecture: family.architecture,
+            planned,
+        }));
+    }
+    Ok(entries)
+}
