@@ -71,6 +71,16 @@ pub enum RunErrorKind {
         /// The largest margin.
         margin: f64,
     },
+    /// A margin that the numbers beside it do not give.
+    #[error(
+        "says that `{test}` passed with a margin of {margin}, which does not follow from its numbers"
+    )]
+    MarginDoesNotFollow {
+        /// The test.
+        test: Box<TestId>,
+        /// The margin.
+        margin: f64,
+    },
     /// A verdict from another device than the header's.
     #[error("has a verdict from `{found}` in a run on `{asked}`")]
     OtherDevice {

@@ -195,6 +195,17 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Whether the margin follows from the numbers beside it: the larger share of the bounds, or,
+    /// where two runs must differ, the bound as a share of the difference.
+    pub fn margin_follows(&self) -> bool {
+        let share = |part: f64, whole: f64| if part == 0.0 { 0.0 } else { part / whole };
+        let Bound { rmse, max_abs, .. } = self.bound;
+        let agree = share(self.rmse, rmse).max(share(self.max_abs, max_abs));
+        let differ = share(max_abs, self.max_abs);
+        let is_same = |due: f64| (self.margin - due).abs() <= 1e-9 * due.max(1e-300);
+        is_same(agree) || is_same(differ)
+    }
+
     /// The margin for people: three decimals, or a power of ten where those would fill the line.
     pub fn shown_margin(&self) -> String {
         if self.margin < 1e4 {

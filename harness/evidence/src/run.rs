@@ -190,6 +190,12 @@ impl Verdicts {
                     margin,
                 });
             }
+            if let Some(metrics) = record.outputs.values().find(|m| !m.margin_follows()) {
+                return Err(RunErrorKind::MarginDoesNotFollow {
+                    test: test(),
+                    margin: metrics.margin,
+                });
+            }
         }
         if !self.judged.insert(record.test.clone()) {
             return Err(RunErrorKind::SecondVerdict(test()));

@@ -240,6 +240,12 @@ fn refuses_passes_that_nothing_proves() {
     not_a_number
         .outputs
         .insert("pooled".into(), metrics(4, f64::NAN));
+    let mut forged = record("a", Outcome::Pass);
+    let wide = Metrics {
+        max_abs: 40.0,
+        ..metrics(4, 0.5)
+    };
+    forged.outputs.insert("pooled".into(), wide);
     let mut elsewhere = record("a", Outcome::Pass);
     elsewhere.device = "cuda".into();
     let rows = [
@@ -254,6 +260,10 @@ fn refuses_passes_that_nothing_proves() {
         (
             not_a_number,
             "says that `bert on ort: a` passed with NaN times what was allowed",
+        ),
+        (
+            forged,
+            "says that `bert on ort: a` passed with a margin of 0.5, which does not follow from its numbers",
         ),
         (elsewhere, "has a verdict from `cuda` in a run on `cpu`"),
     ];

@@ -298,9 +298,9 @@ impl<'a> Page<'a> {
     fn waivers(&self) -> String {
         let families = self.registry.families().iter();
         let waived = families.flat_map(|family| {
-            family
-                .waived_checks()
-                .map(|(check, reason)| format!("- {}, `{check}`: {reason}\n", family.family))
+            family.waived_checks().map(|(check, reason)| {
+                format!("- {}, `{check}`: {}\n", family.family, prose(reason))
+            })
         });
         section(
             "Waived, since PyTorch's own numbers do not keep them",
@@ -313,7 +313,7 @@ impl<'a> Page<'a> {
         for (test, record) in &self.records {
             if record.outcome == Outcome::Refused {
                 let cause = record.cause.as_deref().unwrap_or(&record.detail);
-                let cause = cause.lines().next().unwrap_or_default();
+                let cause = prose(cause.lines().next().unwrap_or_default());
                 groups
                     .entry((&test.backend, &test.family, cause))
                     .or_default()
@@ -328,6 +328,12 @@ impl<'a> Page<'a> {
             });
         section("Refused, and why", lines)
     }
+}
+
+/// Somebody's sentence on one line of Markdown, where it stays a sentence.
+fn prose(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
