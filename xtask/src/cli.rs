@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     bench, bless, diff, docs,
     exit::{Exit, Result},
-    list, record, regen, setup, show, verify,
+    list, new, record, regen, setup, show, verify,
     workspace::Workspace,
 };
 
@@ -34,6 +34,8 @@ pub enum Verb {
     List(list::Args),
     /// Show what is known about a family.
     Show(show::Args),
+    /// Draft a family's file from transformers' own classes.
+    New(new::Args),
     /// Record references with PyTorch, or check the recorded ones.
     Record(record::Args),
     /// Rewrite the expectations from a run.
@@ -56,6 +58,7 @@ impl Verb {
             Self::Verify(args) => verify::run(workspace, &args),
             Self::List(args) => list::run(workspace, &args),
             Self::Show(args) => show::run(workspace, &args),
+            Self::New(args) => new::run(workspace, &args),
             Self::Record(args) => record::run(workspace, &args),
             Self::Bless(args) => bless::run(workspace, &args),
             Self::Diff(args) => diff::run(workspace, &args),

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bless;
+pub mod catalogue;
 pub mod cli;
 pub mod diff;
 pub mod docs;
@@ -9,6 +10,7 @@ pub mod exit;
 pub mod files;
 pub mod interrupt;
 pub mod list;
+pub mod new;
 pub mod output;
 pub mod progress;
 pub mod python;

@@ -10,6 +10,7 @@ use clap::ArgGroup;
 use serde::Deserialize;
 
 use crate::{
+    catalogue,
     exit::{Exit, Failure, Result},
     files, interrupt, output,
     progress::Progress,
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask record bert          record what of bert has changed
   cargo xtask record --all         record whatever has changed
+  cargo xtask record --catalogue   list the model types of the installed transformers
   cargo xtask record --check bert  record again in memory and compare with what is on disk
 
 Needs PyTorch and transformers; makes target/python/recorder from the pins the first time.
@@ -29,7 +31,7 @@ Commit what changes below snapshots/references together with its cause.";
 
 /// Record references with PyTorch, or check the recorded ones.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all"]).required(true))]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all", "catalogue"]).required(true))]
 pub struct Args {
     /// The families, by name or alias.
     #[arg(value_name = "FAMILY")]
@@ -37,6 +39,9 @@ pub struct Args {
     /// All families.
     #[arg(long)]
     all: bool,
+    /// The list of transformers' model types, model-registry/catalogue.json; with --check, how it differs.
+    #[arg(long, conflicts_with = "force")]
+    catalogue: bool,
     /// Write nothing; record in memory and compare.
     #[arg(long, conflicts_with = "force")]
     check: bool,
@@ -84,6 +89,9 @@ impl Report {
 
 /// Records.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
+    if args.catalogue {
+        return catalogue::record(workspace, args.check);
+    }
     let registry = sources::registry(workspace)?;
     let families = if args.all {
         registry.families().iter().collect()

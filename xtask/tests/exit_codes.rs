@@ -66,7 +66,8 @@ fn no_verb_prints_the_menu() {
     let ended = xtask("", &[]);
     assert_eq!(ended.code, Some(0));
     for verb in [
-        "regen", "verify", "list", "show", "record", "bless", "diff", "docs", "setup", "bench",
+        "regen", "verify", "list", "show", "new", "record", "bless", "diff", "docs", "setup",
+        "bench",
     ] {
         assert!(
             ended.stdout.contains(&format!("\n  {verb} ")),
@@ -95,6 +96,21 @@ fn what_does_not_exist_is_a_matter_of_usage() {
         "cannot be used with",
     );
     ends_with(&xtask("", &["record"]), Exit::Usage, "--all");
+    for (name, said) in [
+        (
+            "bert",
+            "`bert` is there already: model-registry/families/text-encoder/bert.yaml",
+        ),
+        (
+            "code-llama",
+            "`code-llama` is there already: model-registry/families/text-decoder/llama.yaml",
+        ),
+        ("robrta", "has no model type `robrta` [similar: roberta]"),
+        ("../../etc", "has no model type `../../etc`"),
+        ("clip_text_model", "`clip_text_model` is a part of clip"),
+    ] {
+        ends_with(&xtask("", &["new", name]), Exit::Usage, said);
+    }
     ends_with(
         &xtask("", &["verify", "--category", "smell"]),
         Exit::Usage,
