@@ -87,9 +87,16 @@ fn is_norm(scene: &Scene<'_>, name: &str) -> bool {
             if multiplies(node) {
                 return true;
             }
-            if ["Reshape", "Unsqueeze", "Cast"]
-                .iter()
-                .any(|op| node.is(op))
+            // Gemma multiplies by one plus the weight.
+            let is_plus_one = node.is("Add")
+                && node
+                    .input
+                    .iter()
+                    .any(|input| scene.links.constant(input).is_some());
+            if is_plus_one
+                || ["Reshape", "Unsqueeze", "Cast"]
+                    .iter()
+                    .any(|op| node.is(op))
             {
                 values.extend(node.output.iter().cloned());
             }

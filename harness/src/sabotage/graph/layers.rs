@@ -15,13 +15,14 @@ use crate::sabotage::{
 };
 
 /// What lies on the way past a layer's branches.
-const PAST: [&str; 6] = [
+const PAST: [&str; 7] = [
     "Add",
     "Cast",
     "Dropout",
     "Identity",
     "LayerNormalization",
     "Relu",
+    "Reshape",
 ];
 
 pub(super) fn places(scene: &Scene<'_>) -> Vec<Planted> {
@@ -35,8 +36,10 @@ pub(super) fn places(scene: &Scene<'_>) -> Vec<Planted> {
         let (Some(to), Some(from)) = (exits.common(&last), exits.common(&before)) else {
             continue;
         };
-        let [to, from] = [to, from].map(|number| output(&scene.model.graph().node[number]));
-        if to == from || !leads(scene, from, to) || planted.iter().any(|known| known.site == to) {
+        let Some((to, from)) = exits.ends(scene, to, from) else {
+            continue;
+        };
+        if planted.iter().any(|known| known.site == to) {
             continue;
         }
         let mut patch = Patch::default();
@@ -122,6 +125,19 @@ impl Exits {
             exits.next.insert(number, next);
         }
         exits
+    }
+
+    /// The outputs of two layers, from what their branches go through: that itself, or, where branches
+    /// are added to each other before they are added to what goes past them, the next.
+    fn ends<'s>(&self, scene: &'s Scene<'_>, to: usize, from: usize) -> Option<(&'s str, &'s str)> {
+        let next = |number| self.next.get(&number).copied().flatten();
+        let further = next(to).zip(next(from));
+        let ends = [Some((to, from)), further].into_iter().flatten();
+        ends.map(|(to, from)| {
+            let value = |number: usize| output(&scene.model.graph().node[number]);
+            (value(to), value(from))
+        })
+        .find(|(to, from)| to != from && leads(scene, from, to))
     }
 
     /// The first node that everything from all of these goes through; each counts for itself.
