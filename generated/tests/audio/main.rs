@@ -3,5 +3,6 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod clap;
+mod hubert;
 mod wav2vec2;
 mod whisper;

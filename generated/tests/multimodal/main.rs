@@ -5,3 +5,4 @@
 mod clip;
 mod llava;
 mod llava_next;
+mod siglip;

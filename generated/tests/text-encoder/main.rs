@@ -3,3 +3,6 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod bert;
+mod distilbert;
+mod electra;
+mod roberta;

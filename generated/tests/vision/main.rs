@@ -3,4 +3,6 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod detr;
+mod dinov2;
+mod resnet;
 mod vit;
