@@ -34,7 +34,7 @@ pub struct Args {
     /// transformers' model type.
     #[arg(value_name = "FAMILY")]
     family: String,
-    /// Print the draft and write nothing.
+    /// Print the draft and write nothing; of a family that is there already, too.
     #[arg(long)]
     dry_run: bool,
     /// How long transformers may take to find sizes that run.
@@ -54,7 +54,7 @@ enum Report {
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let family = args.family.as_str();
     let registry = sources::registry(workspace)?;
-    if let Some(known) = select::family(&registry, family) {
+    if let Some(known) = select::family(&registry, family).filter(|_| !args.dry_run) {
         let message = format!("`{family}` is there already: {}", known.path());
         return Err(Failure::new(Exit::Usage, message));
     }
