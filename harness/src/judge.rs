@@ -1,8 +1,7 @@
 //! From a check to its record: run, look up what is expected, write the evidence, fail if they differ.
 
-use std::{collections::BTreeMap, fs::OpenOptions, io::Write, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use camino::Utf8Path;
 use evidence::{Event, Outcome, Record, TestId};
 use model_registry::Expectations;
 
@@ -129,17 +128,8 @@ pub(crate) fn append(site: &Site, event: &Event) -> Result<(), String> {
     let Some(path) = &site.evidence else {
         return Ok(());
     };
-    let failed =
-        |error: &dyn std::fmt::Display| format!("{path}: evidence cannot be written: {error}");
-    let mut line = serde_json::to_vec(event).map_err(|error| failed(&error))?;
-    line.push(b'\n');
-    open(path)
-        .and_then(|mut file| file.write_all(&line))
-        .map_err(|error| failed(&error))
-}
-
-fn open(path: &Utf8Path) -> std::io::Result<std::fs::File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    evidence::append(path, event)
+        .map_err(|error| format!("{path}: evidence cannot be written: {error}"))
 }
 
 fn reproduce(test: &TestId, device: Device) -> String {

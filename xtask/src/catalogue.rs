@@ -1,10 +1,6 @@
 //! The model types that transformers has, as recorded from the pinned version.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeMap, fs, process::Stdio};
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -84,11 +80,7 @@ pub(crate) fn record(workspace: &Workspace, check: bool) -> Result {
     let path = workspace.registry().join(FILE);
     let fresh = workspace.scratch().join(FILE);
     workspace.make_folder(&workspace.scratch())?;
-    let python = Environment::Recorder.ensure(workspace)?;
-    let mut command = Command::new(python);
-    command.args(["-m", "touchstone.catalogue"]);
-    let (variable, folder) = python::path(workspace);
-    command.env(variable, folder).current_dir(&workspace.root);
+    let mut command = python::module(workspace, Environment::Recorder, "touchstone.catalogue")?;
     if check {
         command.arg("--compare").arg(&path);
     } else {

@@ -1,9 +1,6 @@
 //! `new`: a first draft of a family's file, built and run by transformers itself.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
+use std::{fs, process::Stdio};
 
 use anyhow::Context;
 use model_registry::Registry;
@@ -122,14 +119,9 @@ fn scaffold(
     folder: &camino::Utf8Path,
     seconds: u64,
 ) -> Result<Report> {
-    let python = Environment::Recorder.ensure(workspace)?;
-    let mut command = Command::new(python);
-    command.args(["-m", "touchstone.scaffold", family, "--folder"]);
-    command
-        .arg(folder)
-        .args(["--seconds", &seconds.to_string()]);
-    let (variable, path) = python::path(workspace);
-    command.env(variable, path).current_dir(&workspace.root);
+    let mut command = python::module(workspace, Environment::Recorder, "touchstone.scaffold")?;
+    command.args([family, "--folder", folder.as_str()]);
+    command.args(["--seconds", &seconds.to_string()]);
     let output = command
         .stderr(Stdio::inherit())
         .output()

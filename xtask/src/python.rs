@@ -175,6 +175,16 @@ fn call(command: &mut Command, environment: Environment) -> Result<()> {
     Ok(())
 }
 
+/// A module of the Python twin of the harness, started from the workspace's root; makes its
+/// environment if need be.
+pub fn module(workspace: &Workspace, environment: Environment, name: &str) -> Result<Command> {
+    let mut command = Command::new(environment.ensure(workspace)?);
+    let (variable, folder) = path(workspace);
+    command.args(["-m", name]).env(variable, folder);
+    command.current_dir(&workspace.root);
+    Ok(command)
+}
+
 /// The setting that makes the Python twin of the harness importable.
 pub fn path(workspace: &Workspace) -> (&'static str, Utf8PathBuf) {
     ("PYTHONPATH", workspace.python())

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use anyhow::Context;
@@ -105,21 +105,12 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         // A recorder that was killed leaves a reference half made beside its place.
         files::sweep(&workspace.root.join("snapshots/references"))?;
     }
-    let python = Environment::Recorder.ensure(workspace)?;
-    let mut command = Command::new(python);
-    command.args([
-        "-m",
-        "touchstone.record",
-        "--json",
-        "--root",
-        workspace.root.as_str(),
-    ]);
+    let mut command = python::module(workspace, Environment::Recorder, "touchstone.record")?;
+    command.args(["--json", "--root", workspace.root.as_str()]);
     command
         .args(args.check.then_some("--check"))
         .args(args.force.then_some("--force"));
     command.args(families.iter().map(|family| &family.family));
-    let (variable, folder) = python::path(workspace);
-    command.env(variable, folder).current_dir(&workspace.root);
 
     let cases = families.iter().map(|family| family.cases().len()).sum();
     let mut child = command

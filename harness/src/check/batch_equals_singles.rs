@@ -4,6 +4,7 @@ use crate::{
     Case,
     backend::{Backend, Failure, Session},
     canvas::{Canvas, Canvases},
+    check::both::in_both,
     findings::Findings,
     judge::judge,
     trial::{BATCH, Trial, each},
@@ -49,12 +50,8 @@ pub fn examine<S: Session>(trial: &mut Trial<S>) -> Result<Verdict, Failure> {
     }
 
     let mut findings = Findings::default();
-    for (output, truth) in &trial.outputs()? {
-        if let (Some(together), Some(single)) =
-            (together.get(&output.name), singles.get(&output.name))
-        {
-            findings.between_runs(output, truth, together, single);
-        }
+    for (output, truth, together, single) in in_both(&trial.outputs()?, &together, &singles) {
+        findings.between_runs(output, truth, together, single);
     }
     Ok(findings.verdict())
 }

@@ -3,8 +3,7 @@
 use crate::{
     Case,
     backend::{Backend, Failure, Session},
-    check::steps::decode,
-    findings::Findings,
+    check::steps::matches_full,
     judge::judge,
     trial::Trial,
     verdict::Verdict,
@@ -21,25 +20,11 @@ pub fn cached_decode_matches_full(case: &Case, backend: impl Backend, axis: &str
 
 /// Looks without judging.
 pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, Failure> {
-    if !trial.capabilities().caches {
-        return Err(Failure::refused("keeps no cache"));
-    }
-    trial.require_output(axis)?;
-    let outputs = trial.outputs()?;
-    let mut findings = Findings::default();
-    for view in trial.views()? {
-        let full = trial.forward(&view.inputs)?;
-        let length = trial.require(&view.inputs, axis, 2)?;
-        let shortest = trial.shortest_prefix(axis).min(length - 1);
-        let prefill = shortest + (length - shortest) / 2;
-        let stepped = decode(trial, &view.inputs, axis, &full, prefill..=length)?;
-        for (output, truth) in &outputs {
-            let (Some(full), Some(stepped)) = (full.get(&output.name), stepped.get(&output.name))
-            else {
-                continue;
-            };
-            findings.between_runs(output, truth, stepped, full);
-        }
-    }
-    Ok(findings.verdict())
+    matches_full(trial, axis, |_| 2, ends)
+}
+
+/// Half of what follows the shortest prefix, then one position at a time.
+fn ends(length: usize, shortest: usize) -> impl IntoIterator<Item = usize> {
+    let shortest = shortest.min(length - 1);
+    shortest + (length - shortest) / 2..=length
 }

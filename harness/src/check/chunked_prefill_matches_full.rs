@@ -3,8 +3,7 @@
 use crate::{
     Case,
     backend::{Backend, Failure, Session},
-    check::steps::decode,
-    findings::Findings,
+    check::steps::matches_full,
     judge::judge,
     trial::Trial,
     verdict::Verdict,
@@ -21,26 +20,7 @@ pub fn chunked_prefill_matches_full(case: &Case, backend: impl Backend, axis: &s
 
 /// Looks without judging.
 pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, Failure> {
-    if !trial.capabilities().caches {
-        return Err(Failure::refused("keeps no cache"));
-    }
-    trial.require_output(axis)?;
-    let outputs = trial.outputs()?;
-    let mut findings = Findings::default();
-    for view in trial.views()? {
-        let shortest = trial.shortest_prefix(axis);
-        let length = trial.require(&view.inputs, axis, shortest + 3)?;
-        let full = trial.forward(&view.inputs)?;
-        let chunked = decode(trial, &view.inputs, axis, &full, ends(length, shortest))?;
-        for (output, truth) in &outputs {
-            let (Some(full), Some(chunked)) = (full.get(&output.name), chunked.get(&output.name))
-            else {
-                continue;
-            };
-            findings.between_runs(output, truth, chunked, full);
-        }
-    }
-    Ok(findings.verdict())
+    matches_full(trial, axis, |shortest| shortest + 3, ends)
 }
 
 /// Where the chunks end: a first one, a larger and a smaller of at least two positions each where

@@ -4,7 +4,7 @@ use crate::{
     Case,
     backend::{Backend, Failure, Session},
     canvas::Canvases,
-    check::change::change_stream,
+    check::{both::in_both, change::change_stream},
     findings::Findings,
     judge::judge,
     reference::{Flow, Input},
@@ -30,11 +30,7 @@ pub fn examine<S: Session>(trial: &mut Trial<S>) -> Result<Verdict, Failure> {
     let mut findings = Findings::default();
     for input in trial.streams() {
         let after = with_other(trial, &input)?;
-        for (output, truth) in &outputs {
-            let (Some(before), Some(after)) = (before.get(&output.name), after.get(&output.name))
-            else {
-                continue;
-            };
+        for (output, truth, before, after) in in_both(&outputs, &before, &after) {
             if flow.reaches(&input.name, &output.name) {
                 let what = format!("changing `{}`", input.name);
                 findings.differ(output, truth, after, before, &what);

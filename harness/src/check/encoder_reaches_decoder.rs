@@ -3,7 +3,7 @@
 use crate::{
     Case,
     backend::{Backend, Failure, Session},
-    check::change::change_stream,
+    check::{both::in_both, change::change_stream},
     findings::Findings,
     judge::judge,
     trial::{BATCH, Trial},
@@ -39,11 +39,7 @@ pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, 
         let after = trial.forward(&changed)?;
         let rows = trial.length(&view.inputs, BATCH).unwrap_or(1);
         let length = trial.require(&view.inputs, axis, 1)?;
-        for (output, truth) in &outputs {
-            let (Some(before), Some(after)) = (before.get(&output.name), after.get(&output.name))
-            else {
-                continue;
-            };
+        for (output, truth, before, after) in in_both(&outputs, &before, &after) {
             if !before.has(axis) {
                 continue;
             }

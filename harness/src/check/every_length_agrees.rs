@@ -8,6 +8,7 @@ use crate::{
     backend::{Backend, Failure, Session},
     canvas::{Canvas, Canvases},
     check::{
+        both::in_both,
         grow::{grown, kept},
         later_tokens_do_not_matter,
         lengths::lengths,
@@ -77,11 +78,7 @@ fn prefixes<S: Session>(
         let full = longest_run(trial, &inputs, axis, longest)?;
         for &length in lengths {
             let short = trial.once(&grown(trial, &view, axis, length, &[])?)?;
-            for (output, truth) in &outputs {
-                let (Some(full), Some(short)) = (full.get(&output.name), short.get(&output.name))
-                else {
-                    continue;
-                };
+            for (output, truth, full, short) in in_both(&outputs, &full, &short) {
                 let mut whole = Canvas::new(full.axes(), full.shape());
                 whole.paste(short, &[]).map_err(Failure::mismatch)?;
                 findings.between_runs(output, truth, &whole, full);
@@ -168,12 +165,7 @@ fn padded<S: Session>(
             };
             let single = trial.length(&alone, BATCH) == Some(1);
             let alone = trial.forward(&alone)?;
-            for (output, truth) in &outputs {
-                let (Some(together), Some(alone)) =
-                    (together.get(&output.name), alone.get(&output.name))
-                else {
-                    continue;
-                };
+            for (output, truth, together, alone) in in_both(&outputs, &together, &alone) {
                 let mut whole = Canvas::new(together.axes(), together.shape());
                 let place = [(BATCH, if single { row } else { 0 })];
                 whole.paste(alone, &place).map_err(Failure::mismatch)?;

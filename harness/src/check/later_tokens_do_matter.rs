@@ -5,6 +5,7 @@ use crate::{
     backend::{Backend, Failure, Session},
     canvas::Canvas,
     check::{
+        both::in_both,
         change::{change, ends},
         later_tokens_do_not_matter::half,
     },
@@ -42,11 +43,7 @@ pub fn examine<S: Session>(trial: &mut Trial<S>) -> Result<Verdict, Failure> {
         .ok_or_else(|| Failure::not_run(format!("no token along `{axis}` can be changed")))?;
         let before = trial.forward(&view.inputs)?;
         let after = trial.forward(&changed)?;
-        for (output, truth) in &outputs {
-            let (Some(before), Some(after)) = (before.get(&output.name), after.get(&output.name))
-            else {
-                continue;
-            };
+        for (output, truth, before, after) in in_both(&outputs, &before, &after) {
             if !before.has(&axis) {
                 continue;
             }

@@ -4,7 +4,7 @@ use crate::{
     Case,
     backend::{Backend, Failure, Session},
     canvas::Canvas,
-    check::change::change,
+    check::{both::in_both, change::change},
     findings::Findings,
     judge::judge,
     trial::{Trial, View},
@@ -33,11 +33,7 @@ pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, 
             .ok_or_else(|| Failure::not_run(format!("no token along `{axis}` can be changed")))?;
         let before = trial.forward(&view.inputs)?;
         let after = trial.forward(&changed)?;
-        for (output, truth) in &outputs {
-            let (Some(before), Some(after)) = (before.get(&output.name), after.get(&output.name))
-            else {
-                continue;
-            };
+        for (output, truth, before, after) in in_both(&outputs, &before, &after) {
             if !before.has(axis) {
                 continue;
             }

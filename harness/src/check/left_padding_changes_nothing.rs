@@ -5,7 +5,10 @@ use crate::{
     array::{Array, Data, Tensors, position},
     backend::{Backend, Failure, Session},
     canvas::Canvas,
-    check::change::{ends, row_of},
+    check::{
+        both::in_both,
+        change::{ends, row_of},
+    },
     findings::Findings,
     judge::judge,
     trial::{BATCH, Trial},
@@ -38,10 +41,7 @@ pub fn examine<S: Session>(trial: &mut Trial<S>, axis: &str) -> Result<Verdict, 
     let right = trial.forward(&inputs)?;
     let left = trial.once(&turned(&inputs, axis, &by)?)?;
     let mut findings = Findings::default();
-    for (output, truth) in &trial.outputs()? {
-        let (Some(left), Some(right)) = (left.get(&output.name), right.get(&output.name)) else {
-            continue;
-        };
+    for (output, truth, left, right) in in_both(&trial.outputs()?, &left, &right) {
         if !left.has(axis) {
             continue;
         }

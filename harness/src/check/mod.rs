@@ -4,6 +4,7 @@
 //! only looks and can be pointed at any backend.
 
 pub mod batch_equals_singles;
+mod both;
 pub mod cached_decode_matches_full;
 mod change;
 pub mod chunked_prefill_matches_full;

@@ -5,7 +5,7 @@ use crate::{
     array::Tensors,
     backend::{Backend, Failure, Session},
     canvas::{Canvas, Canvases},
-    check::change::change,
+    check::{both::in_both, change::change},
     findings::Findings,
     judge::judge,
     reference::Lengths,
@@ -83,11 +83,7 @@ fn compare<S: Session>(
     padded: &Canvases,
     other: Canvases,
 ) -> Result<(), Failure> {
-    for (output, truth) in &trial.outputs()? {
-        let (Some(padded), Some(other)) = (padded.get(&output.name), other.get(&output.name))
-        else {
-            continue;
-        };
+    for (output, truth, padded, other) in in_both(&trial.outputs()?, padded, &other) {
         let valid = |canvas: &Canvas| canvas.clone().below_each(BATCH, &mask.axis, &mask.of);
         findings.between_runs(output, truth, &valid(padded), &valid(other));
     }

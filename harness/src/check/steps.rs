@@ -4,8 +4,37 @@ use crate::{
     array::Tensors,
     backend::{Failure, Session},
     canvas::{Canvas, Canvases},
+    check::both::in_both,
+    findings::Findings,
     trial::Trial,
+    verdict::Verdict,
 };
+
+/// Whether decoding up to each end in turn gives what one full pass gives; `ends` says where, from the
+/// length and the shortest prefix that can be run, for at least so many positions as `least` says.
+pub(super) fn matches_full<S: Session, E: IntoIterator<Item = usize>>(
+    trial: &mut Trial<S>,
+    axis: &str,
+    least: impl Fn(usize) -> usize,
+    ends: impl Fn(usize, usize) -> E,
+) -> Result<Verdict, Failure> {
+    if !trial.capabilities().caches {
+        return Err(Failure::refused("keeps no cache"));
+    }
+    trial.require_output(axis)?;
+    let outputs = trial.outputs()?;
+    let mut findings = Findings::default();
+    for view in trial.views()? {
+        let shortest = trial.shortest_prefix(axis);
+        let length = trial.require(&view.inputs, axis, least(shortest))?;
+        let full = trial.forward(&view.inputs)?;
+        let stepped = decode(trial, &view.inputs, axis, &full, ends(length, shortest))?;
+        for (output, truth, full, stepped) in in_both(&outputs, &full, &stepped) {
+            findings.between_runs(output, truth, stepped, full);
+        }
+    }
+    Ok(findings.verdict())
+}
 
 /// Everything along the axis that comes of running up to each end in turn, from a fresh start; `like`
 /// gives the outputs and their shapes.

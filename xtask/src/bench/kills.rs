@@ -85,6 +85,17 @@ enum Stage {
     Done,
 }
 
+impl Stage {
+    /// From whether all is as before, and whether all is as after.
+    fn of(untouched: bool, done: bool) -> Self {
+        match (untouched, done) {
+            (true, _) => Self::Untouched,
+            (_, true) => Self::Done,
+            _ => Self::Between,
+        }
+    }
+}
+
 /// What a kill has left.
 struct Found {
     stage: Stage,

@@ -223,11 +223,7 @@ impl Subject for Record {
                 torn.push(format!("{case}: {fault}"));
             }
         }
-        let stage = match (untouched, done) {
-            (true, _) => Stage::Untouched,
-            (_, true) => Stage::Done,
-            _ => Stage::Between,
-        };
+        let stage = Stage::of(untouched, done);
         // A reference is believed by its digests, so a false one would be whole and wrong: neither old nor new.
         Ok(Found {
             stage,

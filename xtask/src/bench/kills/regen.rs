@@ -103,11 +103,7 @@ impl Subject for Regen {
         if status.success() && !done {
             false_passes.push("regen --check says that a half written tree is fresh".to_owned());
         }
-        let stage = match (untouched, done) {
-            (true, _) => Stage::Untouched,
-            (_, true) => Stage::Done,
-            _ => Stage::Between,
-        };
+        let stage = Stage::of(untouched, done);
         Ok(Found {
             stage,
             torn,

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::Context;
@@ -197,20 +197,15 @@ fn asked(
     questions: &str,
     count: usize,
 ) -> Result<Vec<Answer>> {
-    let python = Environment::Recorder.ensure(workspace)?;
+    let mut command = python::module(workspace, Environment::Recorder, "touchstone.equivalence")?;
     let file = scratch.join("float64.questions");
     fs::write(&file, questions).with_context(|| format!("cannot write {file}"))?;
     let stdin = File::open(&file).with_context(|| format!("cannot read {file}"))?;
     let log = scratch.join("float64.log");
     let stderr = File::create(&log).with_context(|| format!("cannot write {log}"))?;
 
-    let mut command = Command::new(python);
-    command.args(["-m", "touchstone.equivalence", "--root"]);
-    command.arg(&workspace.root).current_dir(&workspace.root);
-    let (variable, path) = python::path(workspace);
-    command
-        .env(variable, path)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.args(["--root", workspace.root.as_str()]);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
     let mut child = command.spawn().context("cannot start Python")?;
     let stdout = child.stdout.take().context("Python has no output")?;
