@@ -3,8 +3,10 @@
 use model_registry::Architecture;
 
 use Architecture::{
-    AudioText, DecoderOnly, Detection, DualEncoder, EncoderDecoder, EncoderOnly, SpeechEncoder,
-    SpeechEncoderDecoder, VideoText, Vision, VisionLanguage,
+    AnyToAny, AudioCodec, AudioLanguage, AudioText, Decision, DecoderOnly, DensePrediction,
+    Detection, DualEncoder, EncoderDecoder, EncoderOnly, FusionEncoder, SpeechEncoder,
+    SpeechEncoderDecoder, StateSpace, TimeSeries, Video, VideoText, Vision, VisionEncoderDecoder,
+    VisionLanguage,
 };
 
 /// A check of the harness, with where it is made.
@@ -59,22 +61,63 @@ impl Need {
 /// Architectures whose decoder writes token by token.
 const DECODERS: &[Architecture] = &[
     DecoderOnly,
+    StateSpace,
     EncoderDecoder,
     SpeechEncoderDecoder,
+    VisionEncoderDecoder,
     VisionLanguage,
+    AudioLanguage,
+    AnyToAny,
 ];
 /// Those of them whose prompt can be padded on the left.
-const PROMPTED: &[Architecture] = &[DecoderOnly, VisionLanguage];
-const CROSS_ATTENDING: &[Architecture] = &[EncoderDecoder, SpeechEncoderDecoder];
+const PROMPTED: &[Architecture] = &[
+    DecoderOnly,
+    StateSpace,
+    VisionLanguage,
+    AudioLanguage,
+    AnyToAny,
+];
+const CROSS_ATTENDING: &[Architecture] =
+    &[EncoderDecoder, SpeechEncoderDecoder, VisionEncoderDecoder];
 const READERS_OF_POSITIONS: &[Architecture] = &[
     EncoderOnly,
     DecoderOnly,
+    StateSpace,
     EncoderDecoder,
     SpeechEncoderDecoder,
+    VisionEncoderDecoder,
+    VisionLanguage,
+    AudioLanguage,
+    AnyToAny,
+];
+const SEEING: &[Architecture] = &[
+    Detection,
+    DensePrediction,
+    Video,
+    Vision,
+    VisionEncoderDecoder,
+];
+/// Those whose only floats are sound; a series over time is one too.
+const HEARING: &[Architecture] = &[
+    AudioCodec,
+    AudioLanguage,
+    AudioText,
+    SpeechEncoder,
+    SpeechEncoderDecoder,
+    TimeSeries,
+];
+const OF_MANY_STREAMS: &[Architecture] = &[
+    AnyToAny,
+    AudioLanguage,
+    AudioText,
+    Decision,
+    DualEncoder,
+    FusionEncoder,
+    TimeSeries,
+    VideoText,
+    VisionEncoderDecoder,
     VisionLanguage,
 ];
-const HEARING: &[Architecture] = &[AudioText, SpeechEncoder, SpeechEncoderDecoder];
-const OF_MANY_STREAMS: &[Architecture] = &[AudioText, DualEncoder, VideoText, VisionLanguage];
 
 /// Every check, in the order in which they are emitted.
 pub(crate) const CHECKS: &[Check] = &[
@@ -87,7 +130,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check::of("padding_changes_nothing", Architecture::ALL).needs(&[Need::Mask]),
     Check::along("left_padding_changes_nothing", PROMPTED, &[Need::Mask]),
     Check::along("every_length_agrees", READERS_OF_POSITIONS, &[]),
-    Check::of("later_tokens_do_matter", &[EncoderOnly]).needs(&[Need::Along]),
+    Check::of("later_tokens_do_matter", &[EncoderOnly, FusionEncoder]).needs(&[Need::Along]),
     Check::along("later_tokens_do_not_matter", DECODERS, &[]),
     Check::along("encoder_reaches_decoder", CROSS_ATTENDING, &[]),
     Check::along("cached_decode_matches_full", DECODERS, &[Need::Cache]).on_variants(),
@@ -98,7 +141,7 @@ pub(crate) const CHECKS: &[Check] = &[
         &[Need::Logits, Need::Growth],
     )
     .on_variants(),
-    Check::of("every_patch_matters", &[Detection, Vision]),
+    Check::of("every_patch_matters", SEEING),
     Check::of("resolution_follows_config", &[Vision]),
     Check::of("every_frame_matters", HEARING),
     Check::of("silence_stays_finite", HEARING),

@@ -43,6 +43,8 @@ closed_list! {
         TextDecoder = "text-decoder",
         /// Text in, text out: t5.
         TextEncoderDecoder = "text-encoder-decoder",
+        /// Text in, next token out, with a recurrent state: mamba, jamba.
+        StateSpace = "state-space",
         /// Images in: vit, detr.
         Vision = "vision",
         /// Sound in: whisper, wav2vec2, clap.
@@ -51,6 +53,14 @@ closed_list! {
         Multimodal = "multimodal",
         /// Frames in: xclip.
         Video = "video",
+        /// Pages in, as text with places, as images, or both: layoutlm, donut-swin.
+        Document = "document",
+        /// Numbers over time in, forecasts out: patchtst.
+        TimeSeries = "time-series",
+        /// Amino acids in: esm.
+        Protein = "protein",
+        /// States and actions in, actions out: decision_transformer.
+        Decision = "decision",
     }
 }
 
@@ -63,22 +73,44 @@ closed_list! {
         DecoderOnly = "decoder-only",
         /// Text encoder with a causal decoder.
         EncoderDecoder = "encoder-decoder",
+        /// Causal text decoder that carries a recurrent state, alone or beside attention.
+        StateSpace = "state-space",
         /// Image encoder or classifier.
         Vision = "vision",
         /// Boxes and classes from an image.
         Detection = "detection",
+        /// An answer for every pixel of an image: segmentation, depth, super-resolution.
+        DensePrediction = "dense-prediction",
         /// Text and image encoders that meet in one space.
         DualEncoder = "dual-encoder",
         /// Text and video encoders that meet in one space.
         VideoText = "video-text",
+        /// One bidirectional encoder that reads text and image together.
+        FusionEncoder = "fusion-encoder",
         /// A causal decoder that reads image features among its tokens.
         VisionLanguage = "vision-language",
+        /// Image encoder with a causal text decoder that attends to it.
+        VisionEncoderDecoder = "vision-encoder-decoder",
+        /// Video encoder.
+        Video = "video",
         /// Sound encoder with a causal text decoder.
         SpeechEncoderDecoder = "speech-encoder-decoder",
         /// Sound encoder.
         SpeechEncoder = "speech-encoder",
         /// Text and sound encoders that meet in one space.
         AudioText = "audio-text",
+        /// A causal decoder that reads sound features among its tokens.
+        AudioLanguage = "audio-language",
+        /// Sound to codes and back to sound.
+        AudioCodec = "audio-codec",
+        /// Text to sound, or to what a vocoder makes sound of.
+        SpeechSynthesis = "speech-synthesis",
+        /// A causal decoder that reads features of several other modalities among its tokens.
+        AnyToAny = "any-to-any",
+        /// Numbers over time, and what follows them.
+        TimeSeries = "time-series",
+        /// Trajectories of states, actions and rewards.
+        Decision = "decision",
     }
 }
 
@@ -86,22 +118,35 @@ impl Architecture {
     /// The axis that grows while decoding; none where nothing decodes.
     pub fn decodes_along(self) -> Option<&'static str> {
         match self {
-            Self::DecoderOnly | Self::VisionLanguage => Some("sequence"),
-            Self::EncoderDecoder | Self::SpeechEncoderDecoder => Some("target"),
+            Self::DecoderOnly
+            | Self::StateSpace
+            | Self::VisionLanguage
+            | Self::AudioLanguage
+            | Self::AnyToAny => Some("sequence"),
+            Self::EncoderDecoder | Self::SpeechEncoderDecoder | Self::VisionEncoderDecoder => {
+                Some("target")
+            }
             Self::EncoderOnly
             | Self::Vision
             | Self::Detection
+            | Self::DensePrediction
             | Self::DualEncoder
             | Self::VideoText
+            | Self::FusionEncoder
+            | Self::Video
             | Self::SpeechEncoder
-            | Self::AudioText => None,
+            | Self::AudioText
+            | Self::AudioCodec
+            | Self::SpeechSynthesis
+            | Self::TimeSeries
+            | Self::Decision => None,
         }
     }
 
     /// The axis of the positions that a text model is about: the one that decodes, or an encoder's.
     pub fn positions_along(self) -> Option<&'static str> {
         match self {
-            Self::EncoderOnly => Some("sequence"),
+            Self::EncoderOnly | Self::FusionEncoder => Some("sequence"),
             other => other.decodes_along(),
         }
     }
@@ -122,6 +167,16 @@ closed_list! {
         TextAudio = "text-audio",
         /// Text and video.
         TextVideo = "text-video",
+        /// Text, images and sound.
+        TextImageAudio = "text-image-audio",
+        /// Frames.
+        Video = "video",
+        /// Numbers over time.
+        TimeSeries = "time-series",
+        /// Amino acids.
+        Protein = "protein",
+        /// States, actions and rewards.
+        Trajectory = "trajectory",
     }
 }
 

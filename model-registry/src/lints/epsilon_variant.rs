@@ -13,6 +13,7 @@ pub(super) fn check(family: &Family) -> Vec<Fault> {
         family.architecture,
         Architecture::EncoderOnly
             | Architecture::DecoderOnly
+            | Architecture::StateSpace
             | Architecture::EncoderDecoder
             | Architecture::Vision
             | Architecture::DualEncoder

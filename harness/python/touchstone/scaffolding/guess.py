@@ -16,8 +16,14 @@ MODALITIES = {
     frozenset({"image", "text"}): "text-image",
     frozenset({"audio", "text"}): "text-audio",
     frozenset({"text", "video"}): "text-video",
+    frozenset({"audio", "image", "text"}): "text-image-audio",
+    frozenset({"video"}): "video",
+    frozenset({"time"}): "time-series",
 }
-DETECTING = ("object-detection", "zero-shot-object-detection", "instance-segmentation", "universal-segmentation")
+DETECTING = ("object-detection", "zero-shot-object-detection")
+DENSE = ("depth-estimation", "image-to-image", "instance-segmentation", "mask-generation", "semantic-segmentation", "universal-segmentation")
+#: Fields that only models with a recurrent state have.
+RECURRENT = ("state_size", "ssm_state_size", "mamba_d_state", "d_state", "conv_kernel", "linear_conv_kernel_dim", "lru_width", "short_conv_kernel_size")
 
 
 def guess(draft: Draft, subject: Subject) -> None:
@@ -31,23 +37,59 @@ def guess(draft: Draft, subject: Subject) -> None:
         if decodes:
             place(draft, "text-encoder-decoder", "encoder-decoder")
         elif is_causal(draft):
-            place(draft, "text-decoder", "decoder-only")
+            place(draft, *(("state-space", "state-space") if is_recurrent(subject) else ("text-decoder", "decoder-only")))
         else:
             place(draft, "text-encoder", "encoder-only")
         draft.guess("architecture", f"{'a decoder reads its tokens apart' if decodes else 'from whether later tokens change earlier outputs'}")
         return
-    if "video" in given:
-        place(draft, "video", "video-text" if "text" in given else "vision")
+    if "time" in given:
+        place(draft, "time-series", "time-series")
+    elif {"audio", "image"} <= given:
+        place(draft, "multimodal", "any-to-any")
+    elif "video" in given:
+        place(draft, "video", "video-text" if "text" in given else "video")
     elif "audio" in given:
-        place(draft, "audio", "audio-text" if "text" in given and not decodes else "speech-encoder-decoder" if decodes else "speech-encoder")
+        place(draft, "audio", heard(draft, given, decodes))
     elif "image" in given and "text" in given:
-        place(draft, "multimodal", "vision-language" if writes(draft) else "detection" if detects(subject) else "dual-encoder")
+        place(draft, "multimodal", seen_and_read(draft, subject, decodes))
     elif "image" in given:
-        place(draft, "vision", "detection" if detects(subject) and not any("classification" in task for task in subject.tasks) else "vision")
+        place(draft, "vision", seen(subject))
     else:
         place(draft, "text-encoder", "encoder-only")
         draft.guess("category", "none of the lists fits")
     draft.guess("architecture", "from its auto classes and outputs")
+
+
+def heard(draft: Draft, given: frozenset[str], decodes: bool) -> str:
+    if decodes:
+        return "speech-encoder-decoder"
+    if any("waveform" in name or "audio_values" in name for name in draft.outputs):
+        return "audio-codec"
+    if "text" not in given:
+        return "speech-encoder"
+    return "audio-language" if writes(draft) else "audio-text"
+
+
+def seen_and_read(draft: Draft, subject: Subject, decodes: bool) -> str:
+    if decodes:
+        return "vision-encoder-decoder"
+    if writes(draft):
+        return "vision-language"
+    if detects(subject):
+        return "detection"
+    return "dual-encoder" if "logits_per_image" in draft.outputs else "fusion-encoder"
+
+
+def seen(subject: Subject) -> str:
+    classifies = any("classification" in task for task in subject.tasks)
+    if detects(subject) and not classifies:
+        return "detection"
+    return "dense-prediction" if any(task in subject.tasks for task in DENSE) and not classifies else "vision"
+
+
+def is_recurrent(subject: Subject) -> bool:
+    config = subject.config_class()
+    return any(getattr(config, name, None) is not None for name in RECURRENT)
 
 
 def modalities(draft: Draft, subject: Subject) -> frozenset[str]:
@@ -61,6 +103,8 @@ def modalities(draft: Draft, subject: Subject) -> frozenset[str]:
             fed.add("video" if frames else "image")
         elif name.startswith(("input_features", "input_values")):
             fed.add("audio")
+        elif name == "past_values":
+            fed.add("time")
     if "audio" in fed and "decoder_input_ids" in draft.inputs:
         fed.add("text")
     return frozenset(fed)
