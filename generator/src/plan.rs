@@ -198,6 +198,7 @@ fn grows(case: &ResolvedCase<'_>, along: &str) -> bool {
             }
             Input::Prompt(model_registry::Prompt { shape, .. })
             | Input::Integers(model_registry::Range { shape, .. })
+            | Input::Boxes(model_registry::Range { shape, .. })
             | Input::Constant(model_registry::Filled { shape, .. }) => {
                 if shape.iter().any(|axis| is(axis, along)) {
                     return false;

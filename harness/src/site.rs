@@ -96,12 +96,15 @@ impl Site {
             evidence: evidence.map(Utf8PathBuf::from),
             saboteurs: saboteurs.transpose()?,
             is_child: env::var_os(child::VARIABLE).is_some(),
-            ..Self::at(root().to_owned(), device)
+            ..Self::at(root(), device)
         })
     }
 }
 
-fn root() -> &'static Utf8Path {
-    let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+/// Cargo and the runner say where the package is, so that a checkout can be moved and copies of one can
+/// share a target folder.
+fn root() -> Utf8PathBuf {
+    let package = env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let package = Utf8Path::new(&package);
+    package.parent().unwrap_or(package).to_owned()
 }

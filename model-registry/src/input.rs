@@ -21,6 +21,8 @@ pub enum Input {
     Floats(Vec<Axis>),
     /// Integers (int64) in [0, `below`), a function of the input's name.
     Integers(Range),
+    /// Boxes (int64) in [0, `below`): x0, y0, x1, y1 along the last axis, the first two never behind the last two.
+    Boxes(Range),
     /// One value (int64) everywhere.
     Constant(Filled),
     /// Rows as written (int64); the batch takes them in turn.

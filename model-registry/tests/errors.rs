@@ -40,6 +40,7 @@ faults! {
     axis_negative
     axis_of_zero
     axis_without_size
+    boxes_of_three
     category_of_other_folder
     checkpoint_is_url
     class_is_no_identifier

@@ -120,6 +120,7 @@ fn constructor(input: &Input) -> &'static str {
         Input::Lengths(_) => "lengths",
         Input::Floats(_) => "floats",
         Input::Integers(_) => "integers",
+        Input::Boxes(_) => "boxes",
         Input::Constant(_) => "constant",
         Input::Rows(_) => "rows",
     }
@@ -147,7 +148,7 @@ fn input_expression(input: &Input) -> Expression {
             }
         }
         Input::Lengths(lengths) => keyword = mapped(lengths, |lengths| numbers(lengths)),
-        Input::Integers(range) => {
+        Input::Integers(range) | Input::Boxes(range) => {
             positional.push(shape(&range.shape));
             keyword.push(("below".to_owned(), number(range.below)));
         }

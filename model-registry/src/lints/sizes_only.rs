@@ -42,8 +42,8 @@ fn walk(at: &Path, config: &Object, is_part: bool, faults: &mut Vec<Fault>) {
 
 /// Sizes are told by their names, since nothing else tells 4 heads from a factor of 4.
 fn is_size(name: &str) -> bool {
-    const PREFIXES: [&str; 5] = ["d_", "max_", "n_", "num_", "vocab"];
-    const SUFFIXES: [&str; 22] = [
+    const PREFIXES: [&str; 6] = ["d_", "dim_", "max_", "n_", "num_", "vocab"];
+    const SUFFIXES: [&str; 24] = [
         "_channels",
         "_depth",
         "_depths",
@@ -57,6 +57,8 @@ fn is_size(name: &str) -> bool {
         "_layer",
         "_layers",
         "_length",
+        "_per_clip",
+        "_points",
         "_positions",
         "_rank",
         "_size",

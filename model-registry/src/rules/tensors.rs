@@ -187,11 +187,15 @@ fn recipe(case: &ResolvedCase<'_>, input: &Input) -> Option<(String, String)> {
                 None
             }
         }
-        Input::Integers(range) if range.below < 2 => fault(
+        Input::Boxes(range) if range.shape.last() != Some(&Axis::Fixed(4)) => fault(
+            "boxes that are not four numbers each".into(),
+            "a last axis of 4",
+        ),
+        Input::Integers(range) | Input::Boxes(range) if range.below < 2 => fault(
             format!("integers below {} are all the same", range.below),
             "a limit from 2 on, or `constant`",
         ),
-        Input::Integers(_) | Input::Constant(_) => None,
+        Input::Integers(_) | Input::Boxes(_) | Input::Constant(_) => None,
         Input::Rows(rows) => {
             let ragged = rows.iter().any(|row| row.len() != rows[0].len());
             match rows.first() {
@@ -217,7 +221,7 @@ fn axes(input: &Input) -> Vec<Axis> {
                 .chain(named)
                 .collect()
         }
-        Input::Integers(range) => range.shape.clone(),
+        Input::Integers(range) | Input::Boxes(range) => range.shape.clone(),
         Input::Constant(filled) => filled.shape.clone(),
         Input::Rows(_) => vec![Axis::Named("batch".into())],
     }

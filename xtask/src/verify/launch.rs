@@ -61,6 +61,7 @@ impl Launcher {
                     .args(tests.iter().map(TestId::rust_path));
                 command
                     .arg(format!("--test-threads={threads}"))
+                    .env("CARGO_MANIFEST_DIR", folder)
                     .current_dir(folder);
                 command
             }
