@@ -3,6 +3,7 @@
 mod axis;
 mod binding;
 mod case;
+mod catalogue;
 mod error;
 mod expectations;
 mod family;
@@ -15,10 +16,12 @@ mod registry;
 mod rules;
 mod source;
 mod words;
+mod world;
 
 pub use axis::{Axis, Size};
 pub use binding::{Binding, Cache, Translation};
 pub use case::{RECORDER_FORMAT, ResolvedCase};
+pub use catalogue::{Catalogue, ModelType, Standing};
 pub use error::{Error, Errors};
 pub use expectations::{CHECKS, Expectation, Expectations};
 pub use family::{Family, Object, Transformers, Variant};
@@ -26,6 +29,7 @@ pub use input::{Filled, Input, Media, Prompt, Range};
 pub use kinds::{Architecture, Category, Modality, Priority};
 pub use registry::Registry;
 pub use source::Source;
+pub use world::{Meaning, NameNote, TypeNote, World};
 
 /// The JSON Schema of a family file, as `model-registry/schema.json` holds it.
 pub fn schema() -> String {

@@ -78,6 +78,13 @@ impl Registry {
         self.families.iter().find(|family| family.family == name)
     }
 
+    /// The family of that name or alias.
+    pub fn family_called(&self, name: &str) -> Option<&Family> {
+        let is_called = |family: &&Family| family.aliases.iter().any(|alias| alias == name);
+        self.family(name)
+            .or_else(|| self.families.iter().find(is_called))
+    }
+
     /// Families whose name or alias is near a name that is not one, the nearest first.
     pub fn suggest(&self, name: &str) -> Vec<&str> {
         let mut near: Vec<_> = self

@@ -3,15 +3,14 @@
 use std::{fs, process::Stdio};
 
 use anyhow::Context;
-use model_registry::Registry;
+use model_registry::{Registry, Standing, World};
 use serde::Deserialize;
 
 use crate::{
-    catalogue::{Catalogue, Standing},
     exit::{Exit, Failure, Result},
     files, interrupt, output,
     python::{self, Environment},
-    select, sources,
+    show, sources,
     workspace::Workspace,
 };
 
@@ -51,11 +50,11 @@ enum Report {
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let family = args.family.as_str();
     let registry = sources::registry(workspace)?;
-    if let Some(known) = select::family(&registry, family).filter(|_| !args.dry_run) {
+    if let Some(known) = registry.family_called(family).filter(|_| !args.dry_run) {
         let message = format!("`{family}` is there already: {}", known.path());
         return Err(Failure::new(Exit::Usage, message));
     }
-    check_name(&Catalogue::read(workspace)?, family)?;
+    check_name(&sources::world(workspace)?, &registry, family)?;
 
     let scratch = workspace.scratch().join("new").join(family);
     if scratch.exists() {
@@ -96,17 +95,18 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
 }
 
 /// A type that transformers has, and that is no part of another.
-fn check_name(catalogue: &Catalogue, family: &str) -> Result<()> {
-    let message = match catalogue.types.get(family).map(|about| about.standing) {
-        Some(Standing::TopLevel | Standing::TaskOnly) => return Ok(()),
-        Some(Standing::Part) => {
-            let owners = catalogue.types[family].part_of.join(", ");
+fn check_name(world: &World, registry: &Registry, family: &str) -> Result<()> {
+    let catalogue = &world.catalogue;
+    let message = match catalogue.types.get(family) {
+        Some(about) if about.standing == Standing::Part => {
+            let owners = about.part_of.join(", ");
             format!("`{family}` is a part of {owners}, which is tried as a whole")
         }
+        Some(_) => return Ok(()),
         None => format!(
             "transformers {} has no model type `{family}`{}",
             catalogue.transformers,
-            catalogue.near(family)
+            show::similar(world, registry, family)
         ),
     };
     Err(Failure::new(Exit::Usage, message))

@@ -9,7 +9,7 @@ pub fn families<'r>(registry: &'r Registry, names: &[String]) -> Result<Vec<&'r 
     let mut faults = Vec::new();
     let mut found = Vec::new();
     for name in names {
-        match family(registry, name) {
+        match registry.family_called(name) {
             Some(family) => found.push(family.family.as_str()),
             None => faults.push(unknown(registry, name)),
         }
@@ -19,14 +19,6 @@ pub fn families<'r>(registry: &'r Registry, names: &[String]) -> Result<Vec<&'r 
     }
     let chosen = |family: &&Family| found.contains(&family.family.as_str());
     Ok(registry.families().iter().filter(chosen).collect())
-}
-
-/// The family of that name or alias.
-pub fn family<'r>(registry: &'r Registry, name: &str) -> Option<&'r Family> {
-    registry.family(name).or_else(|| {
-        let mut families = registry.families().iter();
-        families.find(|family| family.aliases.iter().any(|alias| alias == name))
-    })
 }
 
 /// What to say about a name that is none.

@@ -1,14 +1,16 @@
-//! `show`: what is known about one family.
+//! `show`: what is known about one family, or what a name stands for that is none.
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use model_registry::{Expectation, Expectations, Family, ResolvedCase};
+use model_registry::{
+    Expectation, Expectations, Family, Meaning, NameNote, Registry, ResolvedCase, TypeNote, World,
+};
 use serde_json::{Value, json};
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
-    output, select, sources,
+    output, sources,
     verify::Backend,
     workspace::Workspace,
 };
@@ -16,13 +18,15 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask show bert
+  cargo xtask show vicuna               an alias
+  cargo xtask show clip_vision_model    a part of a family
   cargo xtask show bert --json | jq .cases";
 
-/// Show what is known about a family.
+/// Show what is known about a family, or what another name stands for.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The family, by name or alias.
+    /// A family by name or alias, or any name that people use for a model.
     name: String,
     /// For programs: one object.
     #[arg(long)]
@@ -32,16 +36,97 @@ pub struct Args {
 /// Shows.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
-    let family = select::family(&registry, &args.name)
-        .ok_or_else(|| Failure::new(Exit::Usage, select::unknown(&registry, &args.name)))?;
-    let known = known_gaps(workspace, family)?;
-    let facts = facts(workspace, family, &known);
-    if args.json {
-        output::say(format_args!("{facts:#}"));
-    } else {
-        print(family, &facts, &known);
+    let world = sources::world(workspace)?;
+    let name = args.name.as_str();
+    match world.find(&registry, name) {
+        Some(Meaning::Family(family)) => {
+            let known = known_gaps(workspace, family)?;
+            let facts = facts(workspace, family, &known);
+            if args.json {
+                output::say(format_args!("{facts:#}"));
+            } else {
+                print(family, &facts, &known);
+            }
+        }
+        Some(other) => {
+            let transformers = &world.catalogue.transformers;
+            let (standing, about) = in_words(&other, transformers);
+            if args.json {
+                let facts = json!({"name": name, "standing": standing, "about": about});
+                output::say(format_args!("{facts:#}"));
+            } else {
+                output::say(format_args!("{name}: {standing}\n{about}"));
+            }
+        }
+        None => {
+            let similar = similar(&world, &registry, name);
+            let hint = if similar.is_empty() {
+                " [all families: `cargo xtask list`]"
+            } else {
+                &similar
+            };
+            let message = format!("nobody knows the name `{name}`{hint}");
+            return Err(Failure::new(Exit::Usage, message));
+        }
     }
     Ok(Exit::Ok)
+}
+
+/// What a name that is no family stands for: in a word, and in a sentence.
+fn in_words(meaning: &Meaning<'_>, transformers: &str) -> (&'static str, String) {
+    match meaning {
+        Meaning::Family(family) => ("family", family.title.clone()),
+        Meaning::Type(name, TypeNote::Waived(reason)) => (
+            "waived",
+            format!("transformers has `{name}`, which is not tried: {reason}"),
+        ),
+        Meaning::Type(name, TypeNote::SameAs(other)) => (
+            "same",
+            format!(
+                "transformers' `{name}` is the model of `{other}`, which is tried: `cargo xtask show {other}`"
+            ),
+        ),
+        Meaning::Type(name, TypeNote::Open(obstacle)) => (
+            "open",
+            format!("transformers has `{name}`, which is not tried yet: {obstacle}"),
+        ),
+        Meaning::Part(name, owners) => (
+            "part",
+            format!(
+                "`{name}` is a part of {}, and tried with it",
+                owners.join(", ")
+            ),
+        ),
+        Meaning::Unlisted(name) => (
+            "open",
+            format!(
+                "transformers has `{name}`, which is not tried yet: `cargo xtask new {name}` drafts it"
+            ),
+        ),
+        Meaning::Name(_, NameNote::Several(types)) => (
+            "several",
+            format!("one name for several model types: {}", types.join(", ")),
+        ),
+        Meaning::Name(_, NameNote::Retired(last)) => (
+            "retired",
+            format!(
+                "transformers {last} was the last version that had it; {transformers} is the one recorded from"
+            ),
+        ),
+        Meaning::Name(_, NameNote::Elsewhere(what) | NameNote::Means(what)) => {
+            ("elsewhere", format!("not a model of transformers: {what}"))
+        }
+    }
+}
+
+/// ` [similar: …]`, or nothing.
+pub(crate) fn similar(world: &World, registry: &Registry, name: &str) -> String {
+    let near = world.suggest(registry, name);
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!(" [similar: {}]", near.join(", "))
+    }
 }
 
 /// What the expectations list for a family on the processor, by backend.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Templates;
-use model_registry::Registry;
+use model_registry::{Registry, World};
 use walkdir::WalkDir;
 
 use crate::{
@@ -23,6 +23,11 @@ pub fn registry(workspace: &Workspace) -> Result<Registry> {
             format!("the registry has {faults}\n\n{errors}"),
         )
     })
+}
+
+/// What every name stands for.
+pub fn world(workspace: &Workspace) -> Result<World> {
+    World::load(&workspace.registry()).or_exit(Exit::InvalidRegistry)
 }
 
 /// The templates built into this command, or those of a folder to try.

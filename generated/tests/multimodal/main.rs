@@ -3,6 +3,9 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod clip;
+mod cosmos3_omni;
+mod glm46v;
+mod internvl;
 mod llava;
 mod llava_next;
 mod siglip;

@@ -4,16 +4,16 @@
 
 use harness::{Case, smoke};
 
-const BERT: Case = Case {
+const ALBERT: Case = Case {
     category: "text-encoder",
-    family: "bert",
+    family: "albert",
     variant: None,
-    recorded_from: "cfe126f4bf971e67",
+    recorded_from: "bef9d312f545b0e8",
 };
 
 #[test]
 fn harness_tells_right_from_wrong() {
-    smoke::harness_tells_right_from_wrong(&BERT);
+    smoke::harness_tells_right_from_wrong(&ALBERT);
 }
 
 #[test]

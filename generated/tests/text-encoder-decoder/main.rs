@@ -3,4 +3,9 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod bart;
+mod m2m_100;
+mod mbart;
+mod mt5;
+mod mvp;
+mod pegasus_x;
 mod t5;

@@ -97,3 +97,20 @@ def test_a_frozen_table_is_a_table():
     frozen = torch.nn.Embedding(3, 2)
     frozen.weight.requires_grad_(False)
     assert fill.kind(frozen, frozen.weight, frozen.weight.requires_grad) == "table"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "expected"),
+    [
+        (torch.zeros(5), "vector"),
+        (torch.zeros(4, 9), "embedding"),
+        (torch.ones(2, 4, 9), "embedding"),
+        (torch.ones(()), "table"),
+        (torch.ones(1, 1, 1), "table"),
+        (torch.arange(6.0).reshape(2, 3), "table"),
+        (torch.tril(torch.ones(3, 3)), "table"),
+    ],
+    ids=["statistics", "codebook", "codebooks", "number", "number with axes", "computed", "mask"],
+)
+def test_a_buffer_that_waits_as_a_constant_is_filled(tensor, expected):
+    assert fill.kind(torch.nn.Module(), tensor, learned=False) == expected

@@ -46,6 +46,12 @@ def test_one_failure_stops_no_other_and_shows_in_the_exit_status(tests, capsys, 
     assert [path.name for path in (tmp_path / "snapshots" / "references").iterdir()] == ["bert"]
 
 
+def test_a_case_that_takes_too_long_fails_alone(tests, capsys, tmp_path):
+    assert command.main([*tests, "--seconds", "0", "--jobs", "2", "bert"]) == 1
+    assert [(line["state"], line["detail"]) for line in lines(capsys)] == [("failed", "no answer within 0 s")] * 2
+    assert not (tmp_path / "snapshots").exists()
+
+
 def test_what_is_recorded_is_not_recorded_again(tests, workspace, capsys):
     assert command.main([*tests[:1], str(workspace), *tests[2:], "bert"]) == 1
     assert [line["state"] for line in lines(capsys)] == ["unchanged", "failed"]

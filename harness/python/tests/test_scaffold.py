@@ -1,13 +1,11 @@
 """A proposal is tiny, runs, reads like a family file, and says where it guesses."""
 
-import time
-
 import pytest
 
 pytest.importorskip("torch")
 
 from touchstone import inputs, scaffold  # noqa: E402
-from touchstone.scaffolding import isolated, lints, page, repair, sizes  # noqa: E402
+from touchstone.scaffolding import lints, page, repair, sizes  # noqa: E402
 from touchstone.scaffolding.draft import Draft, merged, rows_of  # noqa: E402
 from touchstone.scaffolding.repairs import fields, images, media, widths  # noqa: E402
 from touchstone.scaffolding.repairs.trouble import Trouble  # noqa: E402
@@ -177,34 +175,6 @@ def test_rows_are_of_unequal_length():
 
 def test_parts_are_merged_field_by_field():
     assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}) == {"a": {"b": 3, "c": 2}}
-
-
-def raise_value_error():
-    raise ValueError("first line\nsecond")
-
-
-def kill_itself():
-    import os
-
-    os.kill(os.getpid(), 9)
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (raise_value_error, "ValueError: first line"),
-        (kill_itself, "the process ended with SIGKILL"),
-        (lambda: time.sleep(60), "no answer within 1 s"),
-    ],
-    ids=["raises", "crashes", "hangs"],
-)
-def test_whatever_becomes_of_one_type_the_caller_goes_on(function, message):
-    with pytest.raises(isolated.Stopped, match=message):
-        isolated.call(function, seconds=1)
-
-
-def test_an_answer_comes_back():
-    assert isolated.call(divmod, 7, 2, seconds=30) == (3, 1)
 
 
 @pytest.mark.parametrize("arguments", [[], ["bert", "t5"], ["--all"], ["bert", "--all", "--folder", "x"]])

@@ -1,5 +1,6 @@
 """Weights that cannot matter are listed with a reason, or the reference is refused."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -48,6 +49,51 @@ def test_a_model_without_any_effect_is_refused(recording, bert):
         inert(made)
 
 
+class Small(torch.nn.Module):
+    """A model that is saved as it is, with what a checkpoint may hold besides parameters."""
+
+    def __init__(self, uses: str) -> None:
+        super().__init__()
+        self.uses = uses
+        self.fc = torch.nn.Linear(3, 3)
+        self.norm = torch.nn.BatchNorm1d(3)
+        self.register_buffer("table", torch.arange(9.0).reshape(3, 3))
+        self.register_buffer("derived", torch.ones(3), persistent=False)
+        self.eval().double()
+
+    def forward(self, x):
+        y = self.fc(x) + self.derived
+        return {"y": self.norm(y) if self.uses == "norm" else y @ self.table if self.uses == "table" else y}
+
+    def save_pretrained(self, folder):
+        from safetensors.torch import save_file
+
+        save_file(self.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("uses", "unreached"),
+    [
+        ("norm", ["table"]),
+        ("table", ["norm.bias", "norm.running_mean", "norm.running_var", "norm.weight"]),
+        ("nothing", ["norm.bias", "norm.running_mean", "norm.running_var", "norm.weight", "table"]),
+    ],
+)
+def test_buffers_that_nothing_leads_from_are_unreached(uses, unreached):
+    from touchstone import Case, floats
+
+    case = Case(
+        category="c", family="f", variant=None, model="M", recorded_from="0" * 16, config={}, sizes={"batch": (2,)},
+        inputs={"x": floats("batch", 3)}, outputs={"y": ("batch", 3)},
+    )
+    model = Small(uses)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    gradients, _ = sensitivity.saved_gradients(case, model, {"x": np.ones((2, 3), dtype=np.float32)})
+    assert sorted(name for name, tensor in gradients.items() if tensor.is_floating_point() and tensor.isnan().all()) == unreached
+    assert not any(buffer.requires_grad for buffer in model.buffers())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -82,3 +128,10 @@ def test_other_names_are_no_key_biases(name):
 )
 def test_saved_names_find_their_module(name, saved, same):
     assert sensitivity.same_module(name, saved) is same
+
+
+@pytest.mark.parametrize(("difference", "equal"), [(0.0, True), (1e-16, True), (1e-10, False)])
+def test_positions_are_equal_up_to_rounding(difference, equal):
+    values = torch.ones(2, 4, 3, dtype=torch.float64)
+    values[:, 2] += difference
+    assert sensitivity.is_equal_along(values) is equal

@@ -103,6 +103,29 @@ def test_a_mask_that_matters_only_when_it_is_shorter_is_accepted():
     assert reach(last_below_three, case, {"m": mask}, {"m": mask}) == {"m": ["y"]}
 
 
+COUNTED = np.array([[1, 1, 1, 1], [1, 1, 0, 0]])
+
+
+def counted(x):
+    """As many features are valid as there are placeholders, or the model refuses."""
+    if x["m"].sum() != COUNTED.sum():
+        raise ValueError("features and placeholders do not match\nin number")
+    return x["m"]
+
+
+def test_a_mask_whose_ones_are_counted_is_read_if_their_places_matter():
+    case = dataclasses.replace(CASE, inputs={"m": lengths(sequence=[4, 2])})
+    model = lambda x: {"y": counted(x) @ np.arange(1.0, 5.0)}  # noqa: E731
+    assert reach(model, case, {"m": COUNTED}, {"m": COUNTED}) == {"m": ["y"]}
+
+
+def test_a_mask_of_which_only_the_count_matters_is_refused():
+    case = dataclasses.replace(CASE, inputs={"m": lengths(sequence=[4, 2])})
+    message = r"no output depends on input `m` \(a changed one is refused: ValueError: features and placeholders do not match\)"
+    with pytest.raises(Refused, match=message):
+        reach(lambda x: {"y": np.full(2, counted(x).sum() * 1.0)}, case, {"m": COUNTED}, {"m": COUNTED})
+
+
 @pytest.mark.parametrize(
     ("kind", "array", "expected"),
     [
@@ -111,7 +134,11 @@ def test_a_mask_that_matters_only_when_it_is_shorter_is_accepted():
         (rows([[1, 2], [3, 4]]), [[1, 2], [3, 4]], [[[3, 4], [1, 2]], [[2, 1], [4, 3]]]),
         (prompt(["batch", 3], start=[9]), [[9, 4, 5]], [[[9, 7, 7]]]),
         (tokens("batch", 3), [[1, 4, 5]], [[[7, 7, 7]]]),
-        (lengths(sequence=[4]), [[1, 1, 1, 1]], [[[1, 1, 1, 1]], [[1, 1, 1, 0]]]),
+        (
+            lengths(sequence=[4, 2]),
+            [[1, 1, 1, 1], [1, 1, 0, 0]],
+            [[[1, 1, 1, 1], [1, 1, 1, 1]], [[1, 1, 1, 0], [1, 0, 0, 0]], [[1, 1, 0, 0], [1, 1, 1, 1]]],
+        ),
     ],
     ids=["flag", "number", "rows", "prompt", "tokens", "mask"],
 )

@@ -87,7 +87,14 @@ def call_of(case: Case, model: torch.nn.Module) -> dict[str, Any]:
     """The constant arguments of `forward`."""
     known = inspect.signature(model.forward).parameters
     fixed = {"use_cache": False, "return_dict": True}
-    return {name: value for name, value in fixed.items() if name in known} | case.call
+    return {name: value for name, value in fixed.items() if name in known} | {name: constant(value) for name, value in case.call.items()}
+
+
+def constant(value: Any) -> Any:
+    """`{tensor: [[1, 4, 6]]}` as a tensor; everything else as it is."""
+    if isinstance(value, dict) and set(value) == {"tensor"}:
+        return torch.tensor(value["tensor"])
+    return value
 
 
 def tensors(arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
@@ -104,14 +111,44 @@ def tensors(arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float32) -
 
 def outputs_of(case: Case, answer: Any) -> dict[str, torch.Tensor]:
     """The outputs that the case names."""
+    if isinstance(answer, torch.Tensor) and len(case.outputs) == 1:
+        # Some classes answer with one tensor and no name.
+        return dict.fromkeys(case.outputs, answer)
     named = {}
     for name in sorted(case.outputs):
-        value = answer.get(name) if isinstance(answer, dict) else getattr(answer, name, None)
+        value = output(answer, name)
         if not isinstance(value, torch.Tensor):
-            has = [key for key, item in answer.items() if isinstance(item, torch.Tensor)] if hasattr(answer, "items") else []
-            raise ValueError(f"output `{name}` of {case.model} is {type(value).__name__} (tensors: {', '.join(has)})")
+            raise ValueError(f"output `{name}` of {case.model} is {type(value).__name__} (tensors: {', '.join(tensors_below(answer))})")
         named[name] = value
     return named
+
+
+def output(answer: Any, name: str) -> Any:
+    """What an answer has under a name: a field, `field_2` of a field with several, `outer__inner` of one with fields."""
+    value = answer.get(name) if isinstance(answer, dict) else getattr(answer, name, None)
+    if value is not None:
+        return value
+    outer, apart, inner = name.partition("__")
+    if apart and (found := output(answer, outer)) is not None:
+        return output(found, inner)
+    field, apart, place = name.rpartition("_")
+    if apart and place.isdecimal():
+        # An answer without any names is itself the field, whatever it is called.
+        several = answer if isinstance(answer, (tuple, list)) and not hasattr(answer, "_fields") else output(answer, field)
+        if isinstance(several, (tuple, list)) and int(place) < len(several):
+            return several[int(place)]
+    return None
+
+
+def tensors_below(answer: Any, prefix: str = "") -> list[str]:
+    """The names of all tensors of an answer, as a case would name them."""
+    if hasattr(answer, "items"):
+        items = [(f"{prefix}__{key}" if prefix else key, item) for key, item in answer.items()]
+    elif isinstance(answer, (tuple, list)):
+        items = [(f"{prefix or 'output'}_{place}", item) for place, item in enumerate(answer)]
+    else:
+        return []
+    return [name for key, item in items for name in ([key] if isinstance(item, torch.Tensor) else tensors_below(item, key))]
 
 
 def forward(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float32):

@@ -1,4 +1,4 @@
-"""Records references from the emitted Python tests.
+"""Records references from the emitted Python tests, each case in a process of its own.
 
     python -m touchstone.record --root . bert llama          records what is new
     python -m touchstone.record --root . --force bert        records again
@@ -6,13 +6,16 @@
 """
 
 import argparse
+import contextlib
+import importlib
 import json
 import sys
-import time
 import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from touchstone import live  # noqa: F401 - first: it sets the number of threads before torch starts
+from touchstone import forked, live  # live first: it sets the number of threads before torch starts
 from touchstone.case import Case
 from touchstone.paths import references, workspace_root
 from touchstone.recording import audit, emitted, manifest
@@ -20,6 +23,10 @@ from touchstone.recording.one import RECORDER, record
 from touchstone.recording.refusal import Refused
 
 GOOD = ("recorded", "unchanged")
+SECONDS = 300.0
+GIGABYTES = 8.0
+#: What every export imports: once here instead of once a case.
+WARM = ("networkx", "onnxscript.function_libs.torch_lib.ops", "onnxscript.rewriter", "sympy.combinatorics", "torch._dynamo", "torch.onnx._internal.exporter._core")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,10 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     good = True
-    for case in cases:
-        started = time.monotonic()
-        state, detail = attempt(case, options)
-        report(case, state, detail, time.monotonic() - started, options.json)
+    for case, state, detail, seconds in everything(cases, options):
+        report(case, state, detail, seconds, options.json)
         good &= state in GOOD
     return 0 if good else 1
 
@@ -47,28 +52,75 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="record even what is unchanged")
     parser.add_argument("--json", action="store_true", help="one JSON object a case")
     parser.add_argument("--debug", action="store_true", help="print tracebacks of failures")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="cases at once [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long one case may take [%(default)s]")
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="how much memory one case may take [%(default)s]")
     return parser.parse_args(arguments)
 
 
-def attempt(case: Case, options: argparse.Namespace) -> tuple[str, str]:
-    """One case; whatever goes wrong stays with it."""
-    folder = references(options.root) / case.name
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} (valid: at least 1)")
+    return number
+
+
+def everything(cases: list[Case], options: argparse.Namespace) -> Iterator[tuple[Case, str, str, float]]:
+    """What became of each case, in the order in which they end."""
+    todo = []
+    for case in cases:
+        if not options.check and not options.force and is_unchanged(case, folder_of(case, options)):
+            yield case, "unchanged", "", 0.0
+        else:
+            todo.append(case)
+    if todo:
+        warm_up(todo)
+    limits = forked.Limits(options.seconds, options.gigabytes)
+    for case, answer, seconds in forked.each(partial(attempt, options=options), todo, options.jobs, limits):
+        yield case, *settle(case, answer, options), seconds
+
+
+def folder_of(case: Case, options: argparse.Namespace) -> Path:
+    return references(options.root) / case.name
+
+
+def warm_up(cases: list[Case]) -> None:
+    """Imports before the first fork what would be imported after each; what cannot be fails there, in its own case."""
+    for name in WARM:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    for model in sorted({case.model for case in cases}):
+        with contextlib.suppress(Exception):
+            getattr(live.transformers, model)
+
+
+def attempt(case: Case, options: argparse.Namespace) -> tuple[str, str, dict[str, bytes]]:
+    """One case, in a fork: its state, what to tell, and the files to put in place."""
     try:
         if options.check:
-            return audit.check(case, folder)
-        if not options.force and is_unchanged(case, folder):
-            return "unchanged", ""
+            return *audit.check(case, folder_of(case, options)), {}
         recorded = record(case)
-        manifest.replace_folder(folder, recorded.files)
         size = sum(map(len, recorded.files.values())) / 1024
-        return "recorded", "; ".join([f"{size:.1f} KiB", *recorded.notes])
+        return "recorded", "; ".join([f"{size:.1f} KiB", *recorded.notes]), recorded.files
     except Refused as error:
-        return "refused", str(error)
-    except Exception as error:  # noqa: BLE001 - one case's failure never stops the others
+        return "refused", str(error), {}
+    except BaseException:
         if options.debug:
             traceback.print_exc()
-        first = str(error).strip().splitlines()
-        return "failed", f"{type(error).__name__}: {first[0] if first else ''}"
+        raise
+
+
+def settle(case: Case, answer: Callable[[], tuple], options: argparse.Namespace) -> tuple[str, str]:
+    """Whatever went wrong stays with its case; here alone is anything written."""
+    try:
+        state, detail, files = answer()
+        if files:
+            manifest.replace_folder(folder_of(case, options), files)
+    except forked.Stopped as stopped:
+        return "failed", str(stopped)
+    except OSError as error:
+        return "failed", f"{type(error).__name__}: {error}"
+    return state, detail
 
 
 def is_unchanged(case: Case, folder: Path) -> bool:

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from touchstone import live  # noqa: F401 - first: it sets the number of threads before torch starts
-from touchstone import catalogue
-from touchstone.scaffolding import isolated, page
+from touchstone import catalogue, forked
+from touchstone.scaffolding import page
 from touchstone.scaffolding.proposal import propose
 
 SECONDS = 90.0
@@ -31,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         return everything(options)
     (family,) = options.families
     try:
-        made = isolated.call(scaffold, family, seconds=options.seconds)
-    except isolated.Stopped as error:
+        made = forked.call(scaffold, family, seconds=options.seconds)
+    except forked.Stopped as error:
         print(f"error: {family}: {error}", file=sys.stderr)
         return 1
     if options.write:
@@ -50,14 +50,14 @@ def everything(options: argparse.Namespace) -> int:
     for family in types:
         started = time.monotonic()
         try:
-            made = isolated.call(scaffold, family, seconds=options.seconds)
+            made = forked.call(scaffold, family, seconds=options.seconds)
             for stale in options.folder.glob(f"*/{family}.yaml"):
                 stale.unlink()
             file = options.folder / made["category"] / f"{family}.yaml"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(made.pop("yaml"), encoding="utf-8", newline="\n")
             line = {"state": "scaffolded", **made}
-        except isolated.Stopped as error:
+        except forked.Stopped as error:
             line, good = {"family": family, "state": "failed", "detail": str(error)}, False
         print(json.dumps(line | {"seconds": round(time.monotonic() - started, 1)}), flush=True)
     return 0 if good else 1

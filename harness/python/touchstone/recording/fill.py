@@ -112,8 +112,10 @@ def kind_at(tensor: torch.Tensor) -> str:
 def kind(module: torch.nn.Module, tensor: torch.Tensor, learned: bool) -> str:
     name = type(module).__name__
     if not learned and not isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-        # Running statistics and frozen norms are constant vectors and are filled; the rest was computed.
-        return "table" if tensor.dim() != 1 or not constant(tensor) else "vector"
+        # Running statistics, frozen norms and codebooks wait as constants to be filled; the rest was computed.
+        if not constant(tensor) or tensor.dim() != 1 and tensor.numel() == 1:
+            return "table"
+        return "vector" if tensor.dim() == 1 else "embedding"
     if tensor.dim() < 2:
         return "vector"
     if isinstance(module, torch.nn.Embedding) or tensor.shape[0] == 1:

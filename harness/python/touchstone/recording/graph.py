@@ -14,6 +14,7 @@ import torch
 
 from touchstone import live
 from touchstone.case import Case
+from touchstone.recording import constants, translations
 
 OPSET = 20
 #: An upper limit that the exporter wants for a dynamic axis; larger than any recorded size.
@@ -40,7 +41,8 @@ class Named(torch.nn.Module):
         call = live.call_of(case, model)
 
         def forward(**inputs):
-            answer = live.outputs_of(case, model(**inputs, **call))
+            with constants.folded(call):
+                answer = live.outputs_of(case, model(**inputs, **call))
             return tuple(answer[name] for name in sorted(case.outputs))
 
         parameter = inspect.Parameter
@@ -67,6 +69,7 @@ def export(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dy
             output_names=sorted(case.outputs),
             opset_version=OPSET,
             dynamo=True,
+            custom_translation_table=translations.TABLE,
             optimize=False,
             dynamic_shapes=shapes if dynamic else None,
             verbose=False,

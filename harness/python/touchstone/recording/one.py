@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 import transformers
 
-from touchstone import bounds, inputs, live, metrics
+from touchstone import bounds, forked, inputs, live, metrics
 from touchstone.backends.ort import LEVELS, Session
 from touchstone.case import Case
 from touchstone.recording import fill, graph, greedy, manifest, onnx_file, sensitivity, signal, truth
@@ -121,6 +121,9 @@ def prove_graph(recording: Recording, expected: dict, single: dict) -> Proven:
         try:
             proven = export_and_prove(recording, dynamic, expected, single)
         except Exception as error:  # noqa: BLE001 - the exporter raises what it likes; the reason is kept
+            if forked.is_out_of_memory(error):
+                # A graph must not be static for want of memory on one machine.
+                raise
             if not dynamic:
                 raise Refused(f"graph: {graph.reason(error)}" if not isinstance(error, Refused) else str(error)) from error
             because = because or graph.reason(error)

@@ -21,6 +21,8 @@ KEY_BIAS = re.compile(r"(^|[._])k(ey)?s?(_proj|_lin|_norm|_layer|_layernorm|_pro
 QUERY_KEY = re.compile(r"(^|[._])(q|k|query|key)(_proj|_lin|_projection)?$")
 VALUE = re.compile(r"(^|[._])(v|value)(_proj|_lin|_projection)?$")
 
+NORM = torch.nn.modules.batchnorm._BatchNorm
+
 UNREACHED = "does not reach the compared outputs"
 ZERO_INPUT = "its input is zero everywhere"
 EQUAL_VALUES = "the values that its attention weighs are the same at every position"
@@ -72,7 +74,7 @@ class Watch:
             if args and isinstance(args[0], torch.Tensor) and args[0].is_floating_point():
                 self.zero[name] = self.zero.get(name, True) and not args[0].any()
             if isinstance(output, torch.Tensor) and output.dim() >= 3:
-                self.equal[name] = self.equal.get(name, True) and bool((output == output[:, :1]).all())
+                self.equal[name] = self.equal.get(name, True) and is_equal_along(output)
 
         return hook
 
@@ -92,6 +94,11 @@ class Watch:
         )
 
 
+def is_equal_along(output: torch.Tensor) -> bool:
+    """Whether every position is given the same, up to the order in which a machine's kernels add."""
+    return not output.numel() or bool((output - output[:, :1]).abs().max() <= ROUNDING * output.abs().max())
+
+
 def same_module(name: str, saved: str) -> bool:
     """A saved name may lack or have a prefix that the model's own has."""
     return bool(name) and bool(saved) and (name == saved or name.endswith(f".{saved}") or saved.endswith(f".{name}"))
@@ -109,28 +116,68 @@ def saved_gradients(case: Case, model: torch.nn.Module, arrays: dict[str, np.nda
     """Gradients under the names of saved weights: written and read back as if they were the weights.
 
     `save_pretrained` splits and renames what the model holds joined; it does the same to gradients. NaN marks a
-    parameter that no path leads to.
+    tensor that no path leads to.
     """
-    watch = Watch(model)
-    with torch.enable_grad(), precision.float64():
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
-            parameter.grad = None
-        outputs = live.forward(case, model, arrays, torch.float64)
-        watch.close()
-        projected = sum((direction(name, value) * value).sum() for name, value in sorted(outputs.items()))
-        if not projected.requires_grad:
-            return {}, watch
-        projected.backward()
+    try:
+        gradients, watch = backward(case, model, arrays, learned_buffers(model))
+    except RuntimeError:
+        # An operator that has no derivative by what it takes for a constant: buffers then count as reached.
+        gradients, watch = backward(case, model, arrays, [])
+    if gradients is None:
+        return {}, watch
     shown = copy.deepcopy(model)
     with torch.no_grad():
-        for parameter, original in zip(shown.parameters(), model.parameters(), strict=True):
-            gradient = original.grad
-            parameter.copy_(torch.full_like(original, torch.nan) if gradient is None else gradient)
-    for parameter in model.parameters():
-        parameter.grad = None
+        for tensor, original in zip(tensors_of(shown), tensors_of(model), strict=True):
+            if id(original) in gradients:
+                gradient = gradients[id(original)]
+                tensor.copy_(torch.full_like(original, torch.nan) if gradient is None else gradient)
+        for module, original in zip(shown.modules(), model.modules(), strict=True):
+            if isinstance(module, NORM) and module.affine and gradients[id(original.weight)] is None:
+                # What nothing leads from, its statistics neither.
+                module.running_mean.fill_(torch.nan)
+                module.running_var.fill_(torch.nan)
     with tempfile.TemporaryDirectory() as folder:
         return fill.saved(shown, Path(folder)), watch
+
+
+def tensors_of(model: torch.nn.Module) -> list[torch.Tensor]:
+    return [*model.parameters(), *model.buffers()]
+
+
+def learned_buffers(model: torch.nn.Module) -> list[torch.Tensor]:
+    """Buffers that a checkpoint holds; a normalisation's have no derivative."""
+    return [
+        buffer
+        for module in model.modules()
+        if not isinstance(module, NORM)
+        for name, buffer in module.named_buffers(recurse=False)
+        if buffer.is_floating_point() and name not in module._non_persistent_buffers_set
+    ]
+
+
+def backward(
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], buffers: list[torch.Tensor]
+) -> tuple[dict[int, torch.Tensor | None] | None, Watch]:
+    """The gradient of each parameter and of some buffers, by identity; None if nothing reaches the outputs."""
+    watch = Watch(model)
+    leaves = [*model.parameters(), *buffers]
+    try:
+        with torch.enable_grad(), precision.float64():
+            for leaf in leaves:
+                leaf.requires_grad_(True)
+                leaf.grad = None
+            outputs = live.forward(case, model, arrays, torch.float64)
+            projected = sum((direction(name, value) * value).sum() for name, value in sorted(outputs.items()))
+            if not projected.requires_grad:
+                return None, watch
+            projected.backward()
+        return {id(leaf): leaf.grad for leaf in leaves}, watch
+    finally:
+        watch.close()
+        for leaf in leaves:
+            leaf.grad = None
+        for buffer in buffers:
+            buffer.requires_grad_(False)
 
 
 def direction(name: str, value: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from touchstone import live, metrics
+from touchstone import forked, live, metrics
 from touchstone.case import Case
 from touchstone.recording import choices, precision
 from touchstone.recording.refusal import Refused
@@ -73,6 +73,8 @@ def lower_statistics(case: Case, folder: Path, arrays: dict[str, np.ndarray], tr
         model = live.loaded(case, folder, dtype)
         got = live.run(case, model, arrays, dtype)
     except Exception as error:  # noqa: BLE001 - whatever an operator raises is the reason
+        if forked.is_out_of_memory(error):
+            raise
         return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:160]
     if any(got[name].shape != truth[name].shape for name in truth):
         return None, "another shape"
