@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    num::NonZeroUsize,
     process::{Child, Stdio},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     progress::Progress,
     python::{self, Environment},
     regen, select, sources,
+    verify::jobs,
     workspace::Workspace,
 };
 
@@ -48,6 +50,9 @@ pub struct Args {
     /// Record also what has not changed.
     #[arg(long)]
     force: bool,
+    /// How many cases are recorded at once; as many as there are cores if not given.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 }
 
 /// What the recorder says about one case, one line of JSON each.
@@ -110,6 +115,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     command
         .args(args.check.then_some("--check"))
         .args(args.force.then_some("--force"));
+    command.args(["--jobs", &jobs(args.jobs).to_string()]);
     command.args(families.iter().map(|family| &family.family));
 
     let cases = families.iter().map(|family| family.cases().len()).sum();

@@ -1,6 +1,7 @@
 //! From names on the command line to families: by name, by alias, or with a suggestion.
 
 use model_registry::{Family, Registry};
+use sha2::{Digest, Sha256};
 
 use crate::exit::{Exit, Failure, Result};
 
@@ -19,6 +20,16 @@ pub fn families<'r>(registry: &'r Registry, names: &[String]) -> Result<Vec<&'r 
     }
     let chosen = |family: &&Family| found.contains(&family.family.as_str());
     Ok(registry.families().iter().filter(chosen).collect())
+}
+
+/// Leaves so many families, drawn by a seed: a family that is added or removed moves no other in or out
+/// but the one whose place it takes.
+pub fn sample(families: &mut Vec<&Family>, count: usize, seed: u64) {
+    let mut drawn: Vec<_> = families.iter().map(|family| &family.family).collect();
+    drawn.sort_by_cached_key(|name| Sha256::digest(format!("{seed} {name}")));
+    drawn.truncate(count);
+    let drawn: Vec<_> = drawn.into_iter().cloned().collect();
+    families.retain(|family| drawn.contains(&family.family));
 }
 
 /// What to say about a name that is none.

@@ -38,6 +38,7 @@ Examples:
   cargo xtask verify --category vision               one test crate
   cargo xtask verify bert --backend python-torch     the recorded numbers against live PyTorch
   cargo xtask verify --saboteurs bert                which of the faults planted in bert are noticed
+  cargo xtask verify --saboteurs --sample 60         the same for sixty families, always the same ones
 
 The verdicts go to target/touchstone/runs/, one file a run, JUnit beside it; latest.ndjson is the newest.
 A verdict that the expectations list is known; everything else that does not pass is unexpected,
@@ -53,6 +54,12 @@ pub struct Args {
     /// Only this category.
     #[arg(long, value_parser = category)]
     category: Option<Category>,
+    /// Only so many of them, drawn at random; the same seed draws the same.
+    #[arg(long, value_name = "N")]
+    sample: Option<NonZeroUsize>,
+    /// What --sample draws by.
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "sample")]
+    seed: u64,
     /// The backends, each with the option once more; candle and ort if none is named.
     #[arg(long = "backend", value_enum, value_name = "BACKEND")]
     backends: Vec<Backend>,
@@ -123,7 +130,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let expectations = judge::expectations(workspace, &registry, &backends, args.device)?;
     let emitted = regen::require_fresh(workspace, &registry)?;
 
-    let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
+    let jobs = jobs(args.jobs);
     let plan = plan::make(workspace, &registry, &families, &backends, args.device)?;
     if interrupt::requested() {
         return Err(Failure::new(
@@ -192,6 +199,9 @@ fn chosen<'r>(registry: &'r Registry, args: &Args) -> Result<Vec<&'r Family>> {
     if let Some(category) = args.category {
         families.retain(|family| family.category == category);
     }
+    if let Some(count) = args.sample {
+        select::sample(&mut families, count.get(), args.seed);
+    }
     if families.is_empty() {
         let message = "no family is both named and in the category, so there is nothing to verify";
         return Err(Failure::new(Exit::Usage, message));
@@ -199,6 +209,8 @@ fn chosen<'r>(registry: &'r Registry, args: &Args) -> Result<Vec<&'r Family>> {
     Ok(families)
 }
 
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+/// How many processes run at once: as many as are asked for, or as there are cores.
+pub(crate) fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    asked.map_or_else(cores, NonZeroUsize::get)
 }

@@ -13,7 +13,6 @@ pub mod unmeasured;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    num::NonZeroUsize,
     time::{Duration, Instant},
 };
 
@@ -57,7 +56,7 @@ pub(super) fn run(workspace: &Workspace, args: &Args) -> Result {
     let plan = plan::make(workspace, &registry, &families, &backends, args.device)?;
     let (id, folder) = run_file::reserve(workspace)?;
     let header = run_file::header(workspace, &plan, args.device, &emitted);
-    let jobs = args.jobs.map_or_else(super::cores, NonZeroUsize::get);
+    let jobs = super::jobs(args.jobs);
     let bench = Bench {
         workspace: workspace.clone(),
         folder,
