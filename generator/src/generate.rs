@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
-use model_registry::{Family, Registry};
+use model_registry::{Family, Registry, TOKENIZER};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -23,6 +23,9 @@ type Emitted = (Utf8PathBuf, String);
 
 /// What the registry holds as a whole, for the header of files that no family owns.
 const REGISTRY: &str = "model-registry/families";
+
+/// The list that tokenizer tests come from.
+const TOKENIZERS: &str = "model-registry/tokenizers.yaml";
 
 /// The whole emitted tree.
 pub fn generate(registry: &Registry, templates: &Templates) -> Result<Files, Vec<Error>> {
@@ -166,8 +169,10 @@ fn shared_files(registry: &Registry, templates: &Templates) -> Vec<Result<Emitte
     let smoke = template("rust/smoke.rs.j2", Language::Rust);
     let conftest = template("python/conftest.py.j2", Language::Python);
 
+    let tokenizer = template("rust/tokenizer.rs.j2", Language::Rust);
     let mut files: Vec<_> = context::categories(registry)
         .iter()
+        .chain(&context::tokenizer_crate(registry))
         .map(|category| {
             main.emit(
                 &format!("tests/{}/main.rs", category.category),
@@ -177,6 +182,14 @@ fn shared_files(registry: &Registry, templates: &Templates) -> Vec<Result<Emitte
             )
         })
         .collect();
+    files.extend(context::tokenizers(registry).iter().map(|class| {
+        tokenizer.emit(
+            &format!("tests/{TOKENIZER}/{}.rs", context::module(class.name)),
+            TOKENIZERS,
+            class,
+            templates,
+        )
+    }));
     files.push(
         ManifestContext::new(registry)
             .and_then(|context| manifest.emit("Cargo.toml", REGISTRY, &context, templates)),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use evidence::{Event, Outcome, Record, TestId};
-use model_registry::Expectations;
+use model_registry::{Expectation, Expectations};
 
 use crate::{
     Case,
@@ -26,6 +26,12 @@ pub(crate) fn judge<B: Backend>(
     examine: impl Fn(&mut Trial<B::Session>) -> Result<Verdict, Failure>,
 ) {
     let recorded = Site::from_env().and_then(|site| record(&site, check, case, backend, examine));
+    fail_unless_expected(recorded);
+}
+
+/// Fails the test if what came of a check is not what is expected.
+#[track_caller]
+pub(crate) fn fail_unless_expected(recorded: Result<Record, String>) {
     let complaint = match recorded {
         Ok(record) if record.is_as_expected() => return,
         Ok(record) => complaint::about(&record),
@@ -50,23 +56,15 @@ pub fn record<B: Backend>(
         setting: backend.setting().map(str::to_owned),
         check: check.to_owned(),
     };
-    append(site, &Event::Begin(test.clone()))?;
-
-    let registry = site.root.join("model-registry");
-    let expectations = Expectations::load(&registry, backend.name(), site.device.name())
-        .map_err(|error| error.to_string())?;
-    let expectation = expectations.lookup(&test);
-    let expected = expectation.map_or(Outcome::Pass, |expectation| expectation.outcome);
-
-    let start = Instant::now();
+    let begun = Begun::new(site, test)?;
     let reference = Reference::load(&site.root, case);
     let digest = reference
         .as_ref()
         .map(|reference| reference.manifest().digest.clone())
         .ok();
     let reference = reference.map_err(|error| Failure::load(error.to_string()));
-    let verdict = if child::would_die(expected) && !site.is_child {
-        match child::run(&test, site.child)? {
+    let verdict = if child::would_die(begun.expected()) && !site.is_child {
+        match child::run(&begun.test, site.child)? {
             Ending::Verdict(record) => {
                 append(site, &Event::Verdict(record.clone()))?;
                 return Ok(*record);
@@ -79,24 +77,8 @@ pub fn record<B: Backend>(
     };
     let (verdict, dtype) =
         verdict.unwrap_or_else(|failure| (failure.into(), Precision::F32.name().to_owned()));
-    let seconds = start.elapsed().as_secs_f64();
-
-    let record = Record {
-        device: site.device.name().to_owned(),
-        dtype,
-        outcome: verdict.outcome(),
-        expected,
-        outputs: verdict.outputs().clone(),
-        asserted: verdict.asserted(),
-        detail: verdict.detail().to_owned(),
-        cause: expectation.map(|expectation| expectation.cause.clone()),
-        seconds,
-        peak_bytes: peak::bytes(),
-        versions: backend.versions(),
-        reference: digest.unwrap_or_default(),
-        reproduce: reproduce(&test, site.device),
-        test,
-    };
+    let digest = digest.unwrap_or_default();
+    let record = begun.ended(&verdict, dtype, backend.versions(), digest);
     // Before the verdict: a fault that takes the process down must leave this check open.
     let played = match (record.outcome, &reference) {
         (Outcome::Pass, Ok(reference)) => {
@@ -107,6 +89,61 @@ pub fn record<B: Backend>(
     append(site, &Event::Verdict(Box::new(record.clone())))?;
     played?;
     Ok(record)
+}
+
+/// A check that has begun, with what is expected of it.
+pub(crate) struct Begun<'a> {
+    site: &'a Site,
+    test: TestId,
+    expectation: Option<Expectation>,
+    start: Instant,
+}
+
+impl<'a> Begun<'a> {
+    /// Says so in the site's evidence, and looks up what is expected.
+    pub(crate) fn new(site: &'a Site, test: TestId) -> Result<Self, String> {
+        append(site, &Event::Begin(test.clone()))?;
+        let registry = site.root.join("model-registry");
+        let expectations = Expectations::load(&registry, &test.backend, site.device.name())
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            expectation: expectations.lookup(&test).cloned(),
+            start: Instant::now(),
+            site,
+            test,
+        })
+    }
+
+    fn expected(&self) -> Outcome {
+        let entry = self.expectation.as_ref();
+        entry.map_or(Outcome::Pass, |expectation| expectation.outcome)
+    }
+
+    /// What came of it; `reference` is the digest of what it was held against.
+    pub(crate) fn ended(
+        self,
+        verdict: &Verdict,
+        dtype: String,
+        versions: BTreeMap<String, String>,
+        reference: String,
+    ) -> Record {
+        Record {
+            device: self.site.device.name().to_owned(),
+            dtype,
+            outcome: verdict.outcome(),
+            expected: self.expected(),
+            outputs: verdict.outputs().clone(),
+            asserted: verdict.asserted(),
+            detail: verdict.detail().to_owned(),
+            cause: self.expectation.map(|expectation| expectation.cause),
+            seconds: self.start.elapsed().as_secs_f64(),
+            peak_bytes: peak::bytes(),
+            versions,
+            reference,
+            reproduce: reproduce(&self.test, self.site.device),
+            test: self.test,
+        }
+    }
 }
 
 /// Loading and checking, and what was computed in; a panic in either is an outcome like any other.

@@ -18,11 +18,13 @@ pub mod reference;
 pub mod sabotage;
 pub mod site;
 pub mod smoke;
+pub mod tokenizer;
 pub mod trial;
 pub mod verdict;
 mod words;
 
 pub use case::Case;
+pub use tokenizer::Tokenizer;
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {

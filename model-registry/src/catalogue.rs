@@ -24,6 +24,9 @@ pub struct Catalogue {
 pub struct ModelType {
     /// Whether it stands for itself.
     pub standing: Standing,
+    /// The tokenizer class that transformers gives it; absent where it has none.
+    #[serde(default)]
+    pub tokenizer: Option<String>,
     /// The types whose config holds its config.
     #[serde(default)]
     pub part_of: Vec<String>,

@@ -12,6 +12,7 @@ use crate::{
     outline::{Outline, path},
     parse::parse,
     rules::is_kebab,
+    tokenizer::TOKENIZERS,
     words::{list, nearest},
 };
 
@@ -37,6 +38,16 @@ pub const CHECKS: &[&str] = &[
     "resolution_follows_config",
     "runs_twice_the_same",
     "silence_stays_finite",
+];
+
+/// The checks of tokenizers, likewise.
+pub const TOKENIZER_CHECKS: &[&str] = &[
+    "encodings_match",
+    "offsets_match",
+    "pairs_match",
+    "truncation_matches",
+    "padding_matches",
+    "decodings_match",
 ];
 
 /// The list for one backend on one device, sorted; a check that is not in it is expected to pass.
@@ -192,21 +203,24 @@ impl Expectations {
 
     /// Whether every family, variant and check in the list exists.
     pub fn check_against(&self, registry: &Registry) -> Result<(), Errors> {
+        // The tokenizers have a list of their own, and their names stand where families' stand elsewhere.
+        let is_of_tokenizers = self.file == Self::path(TOKENIZERS, "cpu");
+        let (what, names, checks): (_, Vec<_>, _) = if is_of_tokenizers {
+            let names = registry.tokenizers().iter().map(|known| &known.name);
+            ("tokenizer", names.collect(), TOKENIZER_CHECKS)
+        } else {
+            let names = registry.families().iter().map(|known| &known.family);
+            ("family", names.collect(), CHECKS)
+        };
         let mut faults = Vec::new();
         for (i, entry) in self.entries.iter().enumerate() {
             let at = |key: &str| path(&[&i.to_string(), key]);
             match (registry.family(&entry.family), &entry.variant) {
-                (None, _) => {
-                    let names = registry.families().iter().map(|family| &family.family);
-                    let help = format!(
-                        "{}remove the entry, or add the family",
-                        nearest(&entry.family, names)
-                    );
-                    faults.push(Fault::value(
-                        at("family"),
-                        format!("no family is called `{}`", entry.family),
-                        help,
-                    ));
+                _ if !names.contains(&&entry.family) => {
+                    let near = nearest(&entry.family, &names);
+                    let help = format!("{near}remove the entry, or add the {what}");
+                    let message = format!("no {what} is called `{}`", entry.family);
+                    faults.push(Fault::value(at("family"), message, help));
                 }
                 (Some(family), Some(variant)) if !family.variants.contains_key(variant) => {
                     let names = family.variants.keys();
@@ -216,8 +230,8 @@ impl Expectations {
                 }
                 _ => {}
             }
-            if !CHECKS.contains(&entry.check.as_str()) {
-                let help = format!("{}valid: {}", nearest(&entry.check, CHECKS), list(CHECKS));
+            if !checks.contains(&entry.check.as_str()) {
+                let help = format!("{}valid: {}", nearest(&entry.check, checks), list(checks));
                 faults.push(Fault::value(
                     at("check"),
                     format!("no check is called `{}`", entry.check),

@@ -34,6 +34,9 @@ pub struct Family {
     /// Checkpoints on the hub, the best known first.
     #[serde(default)]
     pub checkpoints: Vec<String>,
+    /// The tokenizer class that transformers names for it, one of `tokenizers.yaml`; absent where it names none.
+    #[serde(default)]
+    pub tokenizer: Option<String>,
     /// What transformers is asked to build.
     pub transformers: Transformers,
     /// Named lengths of axes, each recorded at the first size and proven dynamic at the second:

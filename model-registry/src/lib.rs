@@ -15,6 +15,7 @@ mod parse;
 mod registry;
 mod rules;
 mod source;
+mod tokenizer;
 mod words;
 mod world;
 
@@ -23,12 +24,13 @@ pub use binding::{Binding, Cache, Translation};
 pub use case::{RECORDER_FORMAT, ResolvedCase};
 pub use catalogue::{Catalogue, ModelType, Standing};
 pub use error::{Error, Errors};
-pub use expectations::{CHECKS, Expectation, Expectations};
+pub use expectations::{CHECKS, Expectation, Expectations, TOKENIZER_CHECKS};
 pub use family::{Family, Object, Transformers, Variant};
 pub use input::{Filled, Input, Media, Prompt, Range};
 pub use kinds::{Architecture, Category, Modality, Priority};
 pub use registry::Registry;
 pub use source::Source;
+pub use tokenizer::{TOKENIZER, TOKENIZERS, Tokenizer};
 pub use world::{Meaning, NameNote, TypeNote, World};
 
 /// The JSON Schema of a family file, as `model-registry/schema.json` holds it.

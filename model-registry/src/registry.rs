@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, fs};
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use crate::{Error, Errors, Family, outline::Outline, parse::parse, rules};
+use crate::{Error, Errors, Family, Tokenizer, outline::Outline, parse::parse, rules, tokenizer};
 
 /// All families.
 #[derive(Clone, Debug)]
 pub struct Registry {
     families: Vec<Family>,
+    tokenizers: Vec<Tokenizer>,
 }
 
 impl Registry {
-    /// Reads `families/<category>/<family>.yaml` below `root`, which is `model-registry/`.
+    /// Reads `families/<category>/<family>.yaml` and `tokenizers.yaml` below `root`, which is `model-registry/`.
     ///
     /// A file that is wrong does not hide what is wrong with the others.
     pub fn load(root: &Utf8Path) -> Result<Self, Errors> {
@@ -30,6 +31,16 @@ impl Registry {
                 Err(error) => errors.push(*error),
             }
         }
+        let list = root.join(tokenizer::FILE);
+        if list.exists() {
+            let help = "make it readable UTF-8 text";
+            match fs::read_to_string(&list) {
+                Ok(text) => drop(files.insert(tokenizer::FILE.into(), text)),
+                Err(error) => {
+                    errors.push(Error::whole(Utf8Path::new(tokenizer::FILE), error, help));
+                }
+            }
+        }
         Self::checked(files, errors)
     }
 
@@ -39,9 +50,20 @@ impl Registry {
     }
 
     fn checked(
-        files: BTreeMap<Utf8PathBuf, String>,
+        mut files: BTreeMap<Utf8PathBuf, String>,
         mut errors: Vec<Error>,
     ) -> Result<Self, Errors> {
+        let list = files.remove(Utf8Path::new(tokenizer::FILE));
+        let tokenizers = match tokenizer::read(list.as_deref().unwrap_or_default()) {
+            Ok((tokenizers, faults)) => {
+                errors.extend(faults);
+                tokenizers
+            }
+            Err(error) => {
+                errors.push(*error);
+                Vec::new()
+            }
+        };
         let attempts: Vec<_> = files
             .par_iter()
             .map(|(path, text)| (path, parse(path, text)))
@@ -53,7 +75,13 @@ impl Registry {
                 Err(error) => errors.push(*error),
             }
         }
-        for (path, faults) in rules::check(&parsed) {
+        let mut found = rules::check(&parsed);
+        for (path, family) in &parsed {
+            let fault = tokenizer::check(family, &tokenizers);
+            found.entry(*path).or_default().extend(fault);
+        }
+        found.retain(|_, faults| !faults.is_empty());
+        for (path, faults) in found {
             let text = &files[path];
             let outline = Outline::of(text).unwrap_or_default();
             errors.extend(
@@ -65,12 +93,26 @@ impl Registry {
         Errors::check(errors)?;
         let mut families: Vec<_> = parsed.into_iter().map(|(_, family)| family).collect();
         families.sort_by(|a, b| (a.category, &a.family).cmp(&(b.category, &b.family)));
-        Ok(Self { families })
+        Ok(Self {
+            families,
+            tokenizers,
+        })
     }
 
     /// Sorted by category, then by name.
     pub fn families(&self) -> &[Family] {
         &self.families
+    }
+
+    /// The tokenizer classes, sorted by name.
+    pub fn tokenizers(&self) -> &[Tokenizer] {
+        &self.tokenizers
+    }
+
+    /// The tokenizer class that a family names.
+    pub fn tokenizer_of(&self, family: &Family) -> Option<&Tokenizer> {
+        let class = family.tokenizer.as_ref()?;
+        self.tokenizers.iter().find(|known| known.class == *class)
     }
 
     /// The family of that name.

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::{Family, error::Fault, lints};
 
-pub(crate) use names::{is_identifier, is_kebab, is_plain};
+pub(crate) use names::{is_identifier, is_kebab, is_plain, is_python_identifier};
 
 /// The faults of all files, by file.
 pub(crate) fn check<'a>(

@@ -168,14 +168,23 @@ impl World {
             errors.push(Error::whole(&self.types.file, message, help));
         }
         for family in registry.families() {
-            if !self.catalogue.types.contains_key(&family.family) {
-                let file = family.path();
-                let file = file.strip_prefix("model-registry").unwrap_or(&file);
-                let message = format!(
-                    "`{}` is no model type of transformers {}",
-                    family.family, self.catalogue.transformers
-                );
+            let file = family.path();
+            let file = file.strip_prefix("model-registry").unwrap_or(&file);
+            let (name, version) = (&family.family, &self.catalogue.transformers);
+            let Some(about) = self.catalogue.types.get(name) else {
+                let message = format!("`{name}` is no model type of transformers {version}");
                 errors.push(Error::whole(file, message, "name it as transformers does"));
+                continue;
+            };
+            if family.tokenizer != about.tokenizer {
+                let said = |class: &Option<String>| class.clone().unwrap_or("none".to_owned());
+                let (found, due) = (said(&family.tokenizer), said(&about.tokenizer));
+                let message = format!("the tokenizer is {found}; transformers {version}: {due}");
+                errors.push(Error::whole(
+                    file,
+                    message,
+                    "name the class as transformers does",
+                ));
             }
         }
         Errors::check(errors)

@@ -152,6 +152,13 @@ faults! {
     title_with_newline
     title_with_quotes
     title_without_width
+    tokenizer_in_capitals
+    tokenizer_key_unknown
+    tokenizer_listed_twice
+    tokenizer_unknown
+    tokenizer_waived_for_nothing
+    tokenizer_waives_unknown_check
+    tokenizer_without_list
     translate_from_and_value
     translate_from_nowhere
     tries_two_lines

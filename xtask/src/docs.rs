@@ -2,6 +2,7 @@
 
 pub mod newest;
 pub mod page;
+mod tokenizers;
 
 use std::fs;
 
@@ -14,7 +15,7 @@ use page::{Entry, Page};
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
     files, output, sources,
-    verify::Device,
+    verify::{Device, plan},
     workspace::Workspace,
 };
 
@@ -45,7 +46,8 @@ pub struct Args {
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
     let entries = entries(&registry)?;
-    let made: Vec<_> = entries.iter().filter_map(Entry::test).collect();
+    let mut made: Vec<_> = entries.iter().filter_map(Entry::test).collect();
+    made.extend(registry.tokenizers().iter().flat_map(plan::of_tokenizer));
     let run = match &args.run {
         Some(file) => newest::exactly(file, &made)?,
         None => newest::of(workspace, &made, Device::Cpu)?,

@@ -63,6 +63,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     // Laid out as a registry of its own, so that it can be checked like one.
     let families = scratch.join("families");
     workspace.make_folder(&families)?;
+    let list = "tokenizers.yaml";
+    fs::copy(workspace.registry().join(list), scratch.join(list))
+        .with_context(|| format!("cannot read the registry's {list}"))?;
     let category = match scaffold(workspace, family, &families, args.timeout)? {
         Report::Scaffolded { category } => category,
         Report::Failed { detail } => {

@@ -3,11 +3,12 @@
 use std::{
     io::{BufRead, BufReader},
     num::NonZeroUsize,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::Context;
 use clap::ArgGroup;
+use model_registry::Registry;
 use serde::Deserialize;
 
 use crate::{
@@ -25,6 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask record bert          record what of bert has changed
   cargo xtask record --all         record whatever has changed
+  cargo xtask record --tokenizers  record what is new among the tokenizer classes
   cargo xtask record --catalogue   list the model types of the installed transformers
   cargo xtask record --check bert  record again in memory and compare with what is on disk
 
@@ -33,7 +35,7 @@ Commit what changes below snapshots/references together with its cause.";
 
 /// Record references with PyTorch, or check the recorded ones.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all", "catalogue"]).required(true))]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all", "catalogue", "tokenizers"]).required(true))]
 pub struct Args {
     /// The families, by name or alias.
     #[arg(value_name = "FAMILY")]
@@ -41,6 +43,9 @@ pub struct Args {
     /// All families.
     #[arg(long)]
     all: bool,
+    /// The tokenizer classes of model-registry/tokenizers.yaml, each trained on a small text.
+    #[arg(long)]
+    tokenizers: bool,
     /// The list of transformers' model types, model-registry/catalogue.json; with --check, how it differs.
     #[arg(long, conflicts_with = "force")]
     catalogue: bool,
@@ -98,6 +103,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         return catalogue::record(workspace, args.check);
     }
     let registry = sources::registry(workspace)?;
+    if args.tokenizers {
+        return tokenizers(workspace, &registry, args);
+    }
     let families = if args.all {
         registry.families().iter().collect()
     } else {
@@ -119,6 +127,32 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     command.args(families.iter().map(|family| &family.family));
 
     let cases = families.iter().map(|family| family.cases().len()).sum();
+    relayed(command, cases)
+}
+
+/// The recorded tokenizer classes.
+fn tokenizers(workspace: &Workspace, registry: &Registry, args: &Args) -> Result {
+    let recorded = registry.tokenizers().iter();
+    let recorded: Vec<_> = recorded.filter(|known| known.waived.is_none()).collect();
+    if !args.check {
+        files::sweep(&workspace.root.join("snapshots/tokenizers"))?;
+    }
+    let name = "touchstone.record_tokenizers";
+    let mut command = python::module(workspace, Environment::Recorder, name)?;
+    command.args(["--root", workspace.root.as_str()]);
+    command
+        .args(args.check.then_some("--check"))
+        .args(args.force.then_some("--force"));
+    command.args(
+        recorded
+            .iter()
+            .map(|known| format!("{}={}", known.name, known.class)),
+    );
+    relayed(command, recorded.len())
+}
+
+/// Runs a recorder that owes a word on so many cases.
+fn relayed(mut command: Command, cases: usize) -> Result {
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()

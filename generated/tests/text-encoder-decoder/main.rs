@@ -3,9 +3,14 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod bart;
+mod fsmt;
+mod longt5;
 mod m2m_100;
 mod mbart;
 mod mt5;
 mod mvp;
 mod pegasus_x;
+mod plbart;
 mod t5;
+mod t5gemma;
+mod umt5;

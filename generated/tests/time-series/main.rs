@@ -3,4 +3,6 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod patchtsmixer;
+mod patchtst;
 mod timesfm;
+mod timesfm2_5;

@@ -9,4 +9,4 @@ mod shared;
 pub(crate) use names::{module, template_stem};
 pub(crate) use python::PythonContext;
 pub(crate) use rust::RustContext;
-pub(crate) use shared::{ManifestContext, SmokeContext, categories};
+pub(crate) use shared::{ManifestContext, SmokeContext, categories, tokenizer_crate, tokenizers};

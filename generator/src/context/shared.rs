@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model_registry::{Family, Registry, Source};
+use model_registry::{Family, Registry, Source, TOKENIZER, Tokenizer};
 use serde::Serialize;
 
 use super::{names::module, rust::CaseNames};
@@ -31,6 +31,39 @@ pub(crate) fn categories(registry: &Registry) -> Vec<CategoryContext> {
             modules: modules.into_iter().collect(),
         })
         .collect()
+}
+
+/// One tokenizer class.
+#[derive(Debug, Serialize)]
+pub(crate) struct TokenizerContext<'a> {
+    pub(crate) name: &'a str,
+    class: &'a str,
+    checks: Vec<&'static str>,
+}
+
+/// The classes that are recorded.
+pub(crate) fn tokenizers(registry: &Registry) -> Vec<TokenizerContext<'_>> {
+    let recorded = |tokenizer: &&Tokenizer| tokenizer.waived.is_none();
+    let recorded = registry.tokenizers().iter().filter(recorded);
+    recorded
+        .map(|tokenizer| TokenizerContext {
+            name: &tokenizer.name,
+            class: &tokenizer.class,
+            checks: tokenizer.checks().collect(),
+        })
+        .collect()
+}
+
+/// The test crate of the tokenizers; none where none is recorded.
+pub(crate) fn tokenizer_crate(registry: &Registry) -> Option<CategoryContext> {
+    let modules: Vec<_> = tokenizers(registry)
+        .iter()
+        .map(|tokenizer| module(tokenizer.name))
+        .collect();
+    (!modules.is_empty()).then_some(CategoryContext {
+        category: TOKENIZER,
+        modules,
+    })
 }
 
 /// The tests that need no family but a recorded case to hold the harness against.

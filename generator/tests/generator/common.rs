@@ -48,10 +48,10 @@ pub(crate) fn family(name: &str, architecture: &str, variants: &str) -> String {
         .replace("VARIANTS", variants)
 }
 
-/// A registry of text encoders, each given by name and text.
+/// A registry of text encoders, each given by name and text, and of one tokenizer.
 #[track_caller]
 pub(crate) fn registry(families: &[(&str, String)]) -> Registry {
-    let files = families
+    let mut files = families
         .iter()
         .map(|(name, text)| {
             (
@@ -60,6 +60,8 @@ pub(crate) fn registry(families: &[(&str, String)]) -> Registry {
             )
         })
         .collect::<BTreeMap<Utf8PathBuf, _>>();
+    let list = "bert: {class: BertTokenizer}\n";
+    files.insert("tokenizers.yaml".into(), list.to_owned());
     Registry::from_sources(files).unwrap_or_else(|errors| panic!("{errors}"))
 }
 

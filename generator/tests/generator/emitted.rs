@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use generator::{Fate, MARK, Templates, generate, generate_some, plan};
-use model_registry::{Architecture, Registry};
+use model_registry::{Architecture, Registry, TOKENIZER_CHECKS};
 
 use crate::common::{family, registry, sources};
 
@@ -62,7 +62,7 @@ fn tests(rust: &str) -> Vec<String> {
 #[test]
 fn every_architecture_has_templates_that_render() {
     let files = generate(&every_architecture(), &embedded()).expect("all of them render");
-    assert_eq!(files.len(), Architecture::ALL.len() * 2 + 5);
+    assert_eq!(files.len(), Architecture::ALL.len() * 2 + 7);
     for (path, text) in &files {
         assert!(
             text.lines().take(2).any(|line| line.ends_with(MARK)),
@@ -114,7 +114,7 @@ fn some_families_come_with_the_files_that_all_share() {
     let registry = every_architecture();
     let all = generate(&registry, &embedded()).expect("they render");
     let some = generate_some(&registry, &embedded(), &["vision"]).expect("it renders");
-    assert_eq!(some.len(), 2 + 5);
+    assert_eq!(some.len(), 2 + 7);
     assert!(some.iter().all(|(path, text)| all.get(path) == Some(text)));
 }
 
@@ -225,6 +225,31 @@ fn the_smoke_tests_need_the_first_family_alone() {
         ]
     );
     assert!(smoke.contains("family: \"any-to-any\","), "{smoke}");
+}
+
+#[test]
+fn a_tokenizer_gets_its_checks_and_a_waived_one_no_file() {
+    let list = "bert-like: {class: BertTokenizer, waives: {padding_matches: none}}\n\
+                slow: {class: SlowTokenizer, waived: no file}\n";
+    let tiny = family("tiny", "encoder-only", "");
+    let sources = [
+        ("families/text-encoder/tiny.yaml".into(), tiny),
+        ("tokenizers.yaml".into(), list.into()),
+    ];
+    let registry = Registry::from_sources(sources.into()).expect("it loads");
+    let files = generate(&registry, &embedded()).expect("they render");
+    let path = camino::Utf8Path::new("generated/tests/tokenizer/bert_like.rs");
+    let expected: Vec<_> = TOKENIZER_CHECKS
+        .iter()
+        .filter(|check| **check != "padding_matches")
+        .map(|check| format!("on_tokenizers::{check}"))
+        .collect();
+    assert_eq!(tests(&files[path]), expected);
+    assert!(files[path].contains("class: \"BertTokenizer\","));
+    let slow = files.keys().find(|path| path.as_str().contains("slow"));
+    assert_eq!(slow, None);
+    let main = &files[camino::Utf8Path::new("generated/tests/tokenizer/main.rs")];
+    assert!(main.contains("mod bert_like;"), "{main}");
 }
 
 #[test]

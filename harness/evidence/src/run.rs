@@ -112,8 +112,8 @@ fn named(versions: &BTreeMap<String, String>) -> String {
 struct Revisions {
     /// By backend.
     versions: BTreeMap<String, BTreeMap<String, String>>,
-    /// The digest by family and variant.
-    references: BTreeMap<(String, Option<String>), String>,
+    /// The digest by test crate, family and variant: a tokenizer may be called as a family is.
+    references: BTreeMap<(String, String, Option<String>), String>,
 }
 
 impl Revisions {
@@ -132,8 +132,13 @@ impl Revisions {
             }
         }
         if !record.reference.is_empty() {
-            let case = (test.family.clone(), test.variant.clone());
-            let before = self.references.entry(case);
+            let TestId {
+                category,
+                family,
+                variant,
+                ..
+            } = test.clone();
+            let before = self.references.entry((category, family, variant));
             let before = before.or_insert_with(|| record.reference.clone());
             if *before != record.reference {
                 return Err(RunErrorKind::MixedReferences {

@@ -99,3 +99,107 @@ def test_rows_hidden_by_infinity_do_not_count():
     hidden = torch.tensor([0.9, 0.5, -torch.inf, -torch.inf], dtype=torch.float64)
     hidden[:2] /= 3
     assert compare(lambda x: x.topk(2), hidden) == 1
+
+
+def masked(x, keep):
+    """As transformers masks: by the lowest number of whatever precision."""
+    return torch.where(torch.tensor(keep), x, torch.finfo(x.dtype).min)
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda x: masked(x, [True, True, False, False]).topk(2),
+        lambda x: masked(x, [True, True, False, False]).topk(3),
+        lambda x: masked(x, [True, True, False, True]).sort(descending=True),
+        lambda x: masked(x, [False, True, False, True]).argmax(),
+        lambda x: masked(x, [False, True, False, True])[None].argmax(-1, keepdim=True),
+        lambda x: (masked(x, [True, False, True, False]) + x).topk(4),
+    ],
+    ids=["those that are left", "more than are left", "sorted", "best", "best, with its axis", "all"],
+)
+def test_masked_scores_do_not_count(choose):
+    assert compare(choose, CLEAR) == len(made(choose, CLEAR))
+
+
+def test_which_of_the_masked_is_chosen_does_not_matter():
+    low, high = (made(lambda x: masked(x, [False, True, False, False]).topk(2), x)[0] for x in (CLEAR.float(), CLEAR))
+    high.chosen[1] = 3 if high.chosen[1] != 3 else 2
+    choices.compare_one("topk", low, high)
+
+
+@pytest.mark.parametrize(
+    ("choose", "values", "message"),
+    [
+        (lambda x: masked(x, [True, True, True, False]).topk(1), CLOSE, "of the largest value"),
+        (lambda x: masked(x, [True, True, True, False]).argmax(), CLOSE, "of the largest value"),
+    ],
+)
+def test_a_hair_between_what_is_not_masked_is_refused(choose, values, message):
+    with pytest.raises(Refused, match=message):
+        compare(choose, values)
+
+
+def test_another_choice_beside_masked_ones_is_refused():
+    choose = lambda x: masked(x, [True, True, True, False]).topk(2)  # noqa: E731
+    with pytest.raises(Refused, match="choose differently"):
+        compare(choose, CLEAR, CLEAR.float()[[0, 2, 1, 3]])
+
+
+def compare_freely(model, values, low=None):
+    """As the recorder does: what may be chosen otherwise is chosen otherwise."""
+
+    def harmless(number, chosen):
+        with choices.Otherwise(number, chosen):
+            return torch.allclose(model(values), truth, rtol=0, atol=1e-10)
+
+    truth = model(values)
+    return choices.compare(made(model, values.float() if low is None else low), made(model, values), harmless)
+
+
+STEP = torch.tensor([0.1300000001, 0.5], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (lambda x: (x * 100).to(torch.int64).clamp(min=13).double(), STEP),
+        (lambda x: (x * 100).floor().clamp(min=13), STEP),
+        (lambda x: (x * 100 + 0.5).round().clamp(min=14), STEP),
+        (lambda x: x.topk(3).values.sum(), CLOSE),
+        (lambda x: x[x.sort(descending=True).indices].sum(), CLOSE),
+        (lambda x: torch.stack([x.double(), 1 - x.double()])[:, x.argmax().clamp(max=1)] * 0 + 1, CLOSE),
+    ],
+    ids=["clamped integer", "clamped floor", "clamped round", "all three are added", "order is lost", "unread"],
+)
+def test_a_choice_that_changes_nothing_may_go_either_way(model, values):
+    assert compare_freely(model, values) >= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "message"),
+    [
+        (lambda x: (x * 100).to(torch.int64).clamp(min=12).double(), STEP, "to integer .* decided by"),
+        (lambda x: x.topk(1).values.sum(), CLOSE, "topk .* decided by"),
+        (lambda x: (x[x.sort(descending=True).indices] * torch.arange(4)).sum(), CLOSE, "sort .* decided by"),
+        (lambda x: x[x.argmax()], CLOSE, "argmax .* decided by"),
+    ],
+    ids=["within its clamp", "one of two", "order matters", "the best"],
+)
+def test_a_choice_that_changes_something_may_not(model, values, message):
+    with pytest.raises(Refused, match=message):
+        compare_freely(model, values)
+
+
+def test_what_float32_chooses_otherwise_may_change_nothing():
+    step = torch.tensor([0.13], dtype=torch.float64)
+    model = lambda x: (x * 100).to(torch.int64).clamp(min=13).double()  # noqa: E731
+    assert compare_freely(model, step, step.float() - 1e-7) == 1
+    with pytest.raises(Refused, match="choose differently"):
+        compare_freely(lambda x: (x * 100).to(torch.int64).double(), step, step.float() - 1e-7)
+
+
+def test_neighbours_change_places_pair_by_pair():
+    (choice,) = made(lambda x: x.topk(3), torch.tensor([[0.4, 0.1, 0.3, 0.2]], dtype=torch.float64))
+    close = choices.np.array([[True, True, False]])
+    assert [other.tolist() for other in choices.otherwise(choice, close)] == [[[2, 0, 3]], [[0, 3, 2]]]

@@ -114,3 +114,19 @@ def test_a_frozen_table_is_a_table():
 )
 def test_a_buffer_that_waits_as_a_constant_is_filled(tensor, expected):
     assert fill.kind(torch.nn.Module(), tensor, learned=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "expected"),
+    [("bn.running_var", 1.0, (0.25, 1.0)), ("bn.running_var", 2.0, (0.0625, 0.25)), ("bn.running_mean", 2.0, (0.25, 1.0)), ("bn.weight", 4.0, (0.25, 1.0))],
+)
+def test_only_variances_are_calmed(name, gain, expected):
+    weight = fill.calmed(fill.Weight(name, (3,), "f32", 0.25, 1.0), gain)
+    assert (weight.scale, weight.mean) == expected
+
+
+def test_another_draw_has_other_values_of_the_same_scale():
+    weight = fill.Weight("w", (50,), "f32", 0.5, 2.0)
+    assert torch.equal(weight.tensor(), weight.tensor(""))
+    assert not torch.equal(weight.tensor(), weight.tensor("/draw/0"))
+    assert 1.5 <= weight.tensor("/draw/0").min() and weight.tensor("/draw/0").max() < 2.5

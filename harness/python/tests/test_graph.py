@@ -53,6 +53,50 @@ def test_a_value_is_found_among_the_saved_weights(value, used):
     assert np.array_equal(session.run(None, {})[0], value)
 
 
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [(lambda a: a[1:], (0, 1)), (lambda a: a[:2], (0, 0)), (lambda a: a[:, 1:3], (1, 1)), (lambda a: a[:, 3:], (1, 3))],
+    ids=["last rows", "first rows", "middle columns", "last column"],
+)
+def test_a_parameter_may_be_a_part_of_a_saved_weight(part, place):
+    composer = onnx_file.Composer([A, B])
+    value = np.ascontiguousarray(part(arrays(B)[0]))
+    assert onnx_file.place_in(arrays(B)[0], value) == place
+    assert composer.find(value, "x") is None
+    assert composer.find(value, "x", is_parameter=True) == "x"
+    assert composer.used == {"b"}
+    (node,) = composer.nodes
+    starts, ends, axes = (int(onnx.numpy_helper.to_array(tensor)[0]) for tensor in composer.constants)
+    assert (node.op_type, axes, starts, ends - starts) == ("Slice", *place, value.shape[place[0]])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [lambda a: a[:2, :2], lambda a: a[::2], lambda a: a[:1, 0], lambda a: a[:2] + np.float32(1e-7), lambda a: a[:2].astype(np.float64)],
+    ids=["a corner", "every other row", "fewer axes", "changed", "another type"],
+)
+def test_what_is_no_part_along_one_axis_is_not_found(part):
+    assert onnx_file.Composer([A, B]).find(np.ascontiguousarray(part(arrays(B)[0])), "x", is_parameter=True) is None
+
+
+def chained(*errors):
+    for below, error in zip(errors[1:], errors):
+        error.__cause__ = below
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "asks"),
+    [
+        (ValueError("Could not guard on data-dependent expression u0 > 1"), True),
+        (chained(RuntimeError("Failed to export"), ValueError("data-dependent")), True),
+        (chained(RuntimeError("Failed to export"), ValueError("shapes differ")), False),
+    ],
+)
+def test_errors_that_ask_for_data(error, asks):
+    assert graph.asks_for_data(error) is asks
+
+
 def test_a_transposed_or_changed_value_is_not_found():
     composer = onnx_file.Composer([A, B])
     assert composer.find(arrays(A)[0].T, "x") is None

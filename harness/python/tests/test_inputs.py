@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from touchstone import Case, constant, floats, inputs, integers, lengths, prompt, rows, tokens
+from touchstone import Case, boxes, constant, floats, inputs, integers, lengths, prompt, rows, tokens
 from touchstone.inputs import Vocabulary
 
 VOCABULARY = Vocabulary(20, frozenset({0, 3, 19}))
@@ -42,6 +42,20 @@ def test_floats_are_the_numbers_that_rust_makes():
 
 def test_integers_stay_below_their_limit():
     assert set(np.unique(built(integers(("batch", 50), 3)))) == {0, 1, 2}
+
+
+def test_boxes_have_their_corners_in_order():
+    made = built(boxes(("batch", 50, 4), 9))
+    assert made.shape == (2, 50, 4)
+    assert (made[..., :2] <= made[..., 2:]).all()
+    assert set(np.unique(made)) == set(range(9))
+    assert not np.array_equal(made[..., 0], made[..., 1])
+
+
+@pytest.mark.parametrize("shape", [(), ("batch", "sequence"), ("batch", 2)])
+def test_boxes_without_four_places_are_refused(shape):
+    with pytest.raises(ValueError, match=r"boxes: a last axis of .* \(valid: 4\)"):
+        boxes(shape, 9)
 
 
 def test_a_constant_is_everywhere():

@@ -102,6 +102,7 @@ def test_buffers_that_nothing_leads_from_are_unreached(uses, unreached):
         "blocks.0.attn.k.bias",
         "transformer.layer.0.attention.k_lin.bias",
         "layers.0.key_proj.bias",
+        "layers.0.first_sub_layer.key_net.bias",
     ],
 )
 def test_names_of_key_biases(name):

@@ -1,7 +1,7 @@
 """The Python side of Touchstone: what emitted Python tests call, and the recorder."""
 
 from touchstone.case import Case
-from touchstone.inputs import constant, floats, integers, lengths, prompt, rows, tokens
+from touchstone.inputs import boxes, constant, floats, integers, lengths, prompt, rows, tokens
 
-__all__ = ["Case", "constant", "floats", "integers", "lengths", "prompt", "rows", "tokens"]
+__all__ = ["Case", "boxes", "constant", "floats", "integers", "lengths", "prompt", "rows", "tokens"]
 

@@ -22,6 +22,7 @@ import transformers
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 FORMAT = 1
 #: Standings, by the rule that decides them.
@@ -66,12 +67,20 @@ def entry(name: str, config: type, owners: dict[type, set[str]], configs: dict[s
         "tasks": tasks,
         "defaults": digest(config),
     }
+    tokenizer = tokenizer_of(name)
+    if tokenizer:
+        found["tokenizer"] = tokenizer
     if owned_by:
         found["part_of"] = owned_by
     if config.model_type != name and configs.get(config.model_type) is config:
         # Another name for the same code: a checkpoint of it says the other model_type.
         found["same_as"] = config.model_type
     return found
+
+
+def tokenizer_of(name: str) -> str | None:
+    """The class that reads a type's text; many types leave it to what a checkpoint says."""
+    return next(names_in(TOKENIZER_MAPPING_NAMES.get(name) or ()), None)
 
 
 def names_in(value: str | Iterable[str]) -> Iterator[str]:

@@ -70,6 +70,12 @@ class Integers:
 
 
 @dataclass(frozen=True)
+class Boxes:
+    axes: Axes
+    below: int
+
+
+@dataclass(frozen=True)
 class Constant:
     axes: Axes
     value: int
@@ -84,7 +90,7 @@ class Rows:
         return ("batch", len(self.rows[0]))
 
 
-Input = Tokens | Prompt | Lengths | Floats | Integers | Constant | Rows
+Input = Tokens | Prompt | Lengths | Floats | Integers | Boxes | Constant | Rows
 
 
 def tokens(*axes: str | int) -> Tokens:
@@ -118,6 +124,14 @@ def floats(*axes: str | int) -> Floats:
 def integers(shape: Iterable[str | int], below: int) -> Integers:
     """int64 numbers in [0, below)."""
     return Integers(tuple(shape), below)
+
+
+def boxes(shape: Iterable[str | int], below: int) -> Boxes:
+    """int64 corners in [0, below): x0, y0, x1, y1 along the last axis, the first two never behind the last two."""
+    axes = tuple(shape)
+    if not axes or axes[-1] != 4:
+        raise ValueError(f"boxes: a last axis of {axes[-1] if axes else 'none'} (valid: 4)")
+    return Boxes(axes, below)
 
 
 def constant(shape: Iterable[str | int], value: int) -> Constant:
@@ -161,11 +175,19 @@ def build_one(case: Any, name: str, sizes: Sizes, vocabulary_of, salt: str = "")
         case Floats():
             return weights.fill(drawn, shape, 1.0, 0.0)
         case Integers():
-            return ((weights.words(drawn, count) >> np.uint64(11)) % np.uint64(kind.below)).astype(np.int64).reshape(shape)
+            return below(drawn, count, kind.below).reshape(shape)
+        case Boxes():
+            corners = below(drawn, count, kind.below).reshape(*shape[:-1], 2, 2)
+            return np.sort(corners, axis=-2).reshape(shape)
         case Constant():
             return np.full(shape, kind.value, dtype=np.int64)
         case Rows():
             return np.array([kind.rows[row % len(kind.rows)] for row in range(shape[0])], dtype=np.int64)
+
+
+def below(name: str, count: int, limit: int) -> np.ndarray:
+    """int64 numbers in [0, limit), a function of the name."""
+    return ((weights.words(name, count) >> np.uint64(11)) % np.uint64(limit)).astype(np.int64)
 
 
 def row_lengths(case: Any, kind: Prompt, sizes: Sizes) -> list[int]:

@@ -28,6 +28,8 @@ transformers.logging.disable_progress_bar()
 warnings.filterwarnings("ignore")
 
 SPECIAL = re.compile(r"_token_(id|ids|index)$|^(image|video|audio)_token$")
+#: What transformers takes beside a config's own fields.
+ATTENTION = "attn_implementation"
 #: What transformers writes into a config that says nothing about the model.
 VOLATILE = ("transformers_version", "_name_or_path")
 
@@ -42,9 +44,14 @@ def model_class(case: Case) -> type:
 
 def config_of(case: Case):
     """A fresh config, with attention and experts in their plain form."""
-    config = model_class(case).config_class(**case.config)
-    config._attn_implementation = "eager"
+    config = model_class(case).config_class(**{name: value for name, value in case.config.items() if name != ATTENTION})
+    config._attn_implementation = attention_of(case)
     return config
+
+
+def attention_of(case: Case) -> str:
+    """Plain, unless the case asks for another: a model whose plain form does not do what its users run."""
+    return case.config.get(ATTENTION, "eager")
 
 
 def initialised(case: Case, seed: int) -> torch.nn.Module:
@@ -63,7 +70,7 @@ def loaded(case: Case, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
         folder,
         config=config,
         dtype=dtype,
-        attn_implementation="eager",
+        attn_implementation=attention_of(case),
         experts_implementation="eager",
         output_loading_info=True,
         local_files_only=True,

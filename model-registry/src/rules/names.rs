@@ -148,7 +148,7 @@ pub(crate) fn is_identifier(name: &str) -> bool {
 }
 
 /// An identifier of Python, in ASCII.
-pub(super) fn is_python_identifier(name: &str) -> bool {
+pub(crate) fn is_python_identifier(name: &str) -> bool {
     const KEYWORDS: &str = "False None True and as assert async await break class continue def del elif else except \
         finally for from global if import in is lambda nonlocal not or pass raise return try while with yield";
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -7,8 +7,9 @@ use std::{
 
 use evidence::{Outcome, Record, Run, TestId};
 use generator::{Fate, Need, Planned};
-use model_registry::{Architecture, Category, Registry};
+use model_registry::{Architecture, Category, Registry, TOKENIZERS};
 
+use super::tokenizers;
 use crate::output;
 
 /// The backends that emitted Rust runs on, as columns.
@@ -185,6 +186,7 @@ impl<'a> Page<'a> {
             self.shares(),
             self.waivers(),
             self.refusals(),
+            tokenizers::render(self.registry, &self.records),
             self.footnotes(),
         ];
         parts.join("\n")
@@ -311,7 +313,7 @@ impl<'a> Page<'a> {
     fn refusals(&self) -> String {
         let mut groups: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
         for (test, record) in &self.records {
-            if record.outcome == Outcome::Refused {
+            if record.outcome == Outcome::Refused && test.backend != TOKENIZERS {
                 let cause = record.cause.as_deref().unwrap_or(&record.detail);
                 let cause = prose(cause.lines().next().unwrap_or_default());
                 groups
@@ -331,12 +333,12 @@ impl<'a> Page<'a> {
 }
 
 /// Somebody's sentence on one line of Markdown, where it stays a sentence.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").replace('&', "&amp;").replace('<', "&lt;")
 }
 
-fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
+pub(super) fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
     let lines: String = lines.collect();
     let lines = if lines.is_empty() { "None.\n" } else { &lines };
     format!("## {title}\n\n{lines}")

@@ -1,6 +1,7 @@
 //! The closed lists of backends and devices that a command line can name.
 
 use clap::ValueEnum;
+use model_registry::TOKENIZERS;
 
 /// Who computes; the order is that of the table's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -9,6 +10,8 @@ pub enum Backend {
     Candle,
     /// ONNX Runtime, from Rust.
     Ort,
+    /// The crate of that name, for the tokenizers of the families.
+    Tokenizers,
     /// ONNX Runtime, from Python.
     PythonOrt,
     /// Live PyTorch.
@@ -17,13 +20,20 @@ pub enum Backend {
 
 impl Backend {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Candle, Self::Ort, Self::PythonOrt, Self::PythonTorch];
+    pub const ALL: [Self; 5] = [
+        Self::Candle,
+        Self::Ort,
+        Self::Tokenizers,
+        Self::PythonOrt,
+        Self::PythonTorch,
+    ];
 
     /// The name in evidence, expectations and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Candle => "candle",
             Self::Ort => "ort",
+            Self::Tokenizers => TOKENIZERS,
             Self::PythonOrt => "python-ort",
             Self::PythonTorch => "python-torch",
         }
@@ -31,6 +41,11 @@ impl Backend {
 
     /// Whether its tests are the emitted Rust ones.
     pub fn is_rust(self) -> bool {
+        self.runs_models() || self == Self::Tokenizers
+    }
+
+    /// Whether the emitted Rust tests run models on it.
+    pub fn runs_models(self) -> bool {
         matches!(self, Self::Candle | Self::Ort)
     }
 
@@ -38,7 +53,7 @@ impl Backend {
     pub fn settings(self) -> &'static [Option<&'static str>] {
         match self {
             Self::Ort => &[None, Some("unoptimised")],
-            Self::Candle | Self::PythonOrt | Self::PythonTorch => &[None],
+            _ => &[None],
         }
     }
 }

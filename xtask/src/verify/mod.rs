@@ -60,7 +60,7 @@ pub struct Args {
     /// What --sample draws by.
     #[arg(long, value_name = "SEED", default_value_t = 1, requires = "sample")]
     seed: u64,
-    /// The backends, each with the option once more; candle and ort if none is named.
+    /// The backends, each with the option once more; candle, ort and tokenizers if none is named.
     #[arg(long = "backend", value_enum, value_name = "BACKEND")]
     backends: Vec<Backend>,
     /// Where to compute.
@@ -98,7 +98,7 @@ impl Args {
     fn backends(&self) -> Vec<Backend> {
         let mut backends = self.backends.clone();
         if backends.is_empty() {
-            backends = vec![Backend::Candle, Backend::Ort];
+            backends = vec![Backend::Candle, Backend::Ort, Backend::Tokenizers];
         }
         backends.sort();
         backends.dedup();
@@ -158,7 +158,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         .extend(judge::void_expectations(&bench, &families, &header.plan));
     let run = run_file::write(workspace, &id, &header, &results)?;
 
-    output::say(table::render(&families, &backends, &run.records));
+    output::say(table::render(&registry, &families, &backends, &run.records));
     report::print(
         workspace,
         &families,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use evidence::TestId;
-use model_registry::{Category, Family, Registry, ResolvedCase};
+use model_registry::{Category, Family, Registry, ResolvedCase, TOKENIZER, TOKENIZERS, Tokenizer};
 
 use super::{
     Backend, Device, build,
@@ -116,10 +116,19 @@ fn rust_units(
         // Once and here: a fetch that fails is one clear message and not one for each family.
         onnxruntime_library::ensure(&workspace.root).or_exit(Exit::Setup)?;
     }
-    let mut categories: Vec<_> = families.iter().map(|family| family.category).collect();
-    categories.dedup();
+    let mut categories = Vec::new();
+    if backends.iter().any(|backend| backend.runs_models()) {
+        categories.extend(families.iter().map(|family| family.category));
+        categories.dedup();
+    }
+    let tokenizers = if backends.contains(&Backend::Tokenizers) {
+        tokenizers(registry, families)
+    } else {
+        Vec::new()
+    };
     let mut names: Vec<_> = categories.iter().map(|category| category.name()).collect();
     names.push(build::SMOKE);
+    names.extend((!tokenizers.is_empty()).then_some(TOKENIZER));
     let binaries = build::binaries(workspace, &names, device)?;
     let trials = smoke::of_rust(workspace, &binaries[build::SMOKE], backends)?;
     let mut units = Vec::new();
@@ -127,7 +136,7 @@ fn rust_units(
         let binary = &binaries[category.name()];
         let listed = build::list(binary)?;
         let tests = identify(registry, category, &listed)
-            .map_err(|faults| Failure::new(Exit::Stale, disagreement(category, &faults)))?;
+            .map_err(|faults| Failure::new(Exit::Stale, disagreement(category.name(), &faults)))?;
         for family in families.iter().filter(|family| family.category == category) {
             let wanted = |test: &&TestId| {
                 test.family == family.family
@@ -143,7 +152,65 @@ fn rust_units(
             });
         }
     }
+    if let Some(binary) = binaries.get(TOKENIZER) {
+        let tests = identify_tokenizers(registry, &build::list(binary)?)
+            .map_err(|faults| Failure::new(Exit::Stale, disagreement(TOKENIZER, &faults)))?;
+        units.extend(tokenizers.into_iter().map(|tokenizer| {
+            Unit {
+                name: format!("{TOKENIZER}.{}.rust", tokenizer.name),
+                title: tokenizer.class.clone(),
+                tests: tests
+                    .iter()
+                    .filter(|test| test.family == tokenizer.name)
+                    .cloned()
+                    .collect(),
+                launcher: Launcher::rust(workspace, binary),
+            }
+        }));
+    }
     Ok((units, trials))
+}
+
+/// The recorded tokenizers of some families; of all families, those that no family names as well.
+fn tokenizers<'r>(registry: &'r Registry, families: &[&Family]) -> Vec<&'r Tokenizer> {
+    let all = families.len() == registry.families().len();
+    let is_wanted = |tokenizer: &&Tokenizer| {
+        let mut classes = families.iter().filter_map(|f| f.tokenizer.as_ref());
+        tokenizer.waived.is_none() && (all || classes.any(|class| *class == tokenizer.class))
+    };
+    registry.tokenizers().iter().filter(is_wanted).collect()
+}
+
+/// The tests of one tokenizer.
+pub fn of_tokenizer(tokenizer: &Tokenizer) -> impl Iterator<Item = TestId> {
+    tokenizer.checks().map(|check| TestId {
+        category: TOKENIZER.into(),
+        family: tokenizer.name.clone(),
+        variant: None,
+        backend: TOKENIZERS.into(),
+        setting: None,
+        check: check.into(),
+    })
+}
+
+/// From the paths in the tokenizers' binary to what they test; both ways, so that nothing is left out.
+pub fn identify_tokenizers(
+    registry: &Registry,
+    listed: &[String],
+) -> Result<Vec<TestId>, Vec<String>> {
+    let owed = registry.tokenizers().iter().flat_map(of_tokenizer);
+    let owed: BTreeMap<_, _> = owed.map(|test| (test.rust_path(), test)).collect();
+    let missing = owed.keys().filter(|path| !listed.contains(path));
+    let unknown = listed.iter().filter(|path| !owed.contains_key(*path));
+    let faults: Vec<_> = missing
+        .map(|path| format!("it lacks {path}"))
+        .chain(unknown.map(|path| format!("the registry knows nothing of {path}")))
+        .collect();
+    if faults.is_empty() {
+        Ok(owed.into_values().collect())
+    } else {
+        Err(faults)
+    }
 }
 
 /// From the paths in a category's binary to what they test; both ways, so that nothing is left out.
@@ -160,7 +227,10 @@ pub fn identify(
         .filter(|family| family.category == category)
     {
         for case in family.cases() {
-            for backend in Backend::ALL.into_iter().filter(|backend| backend.is_rust()) {
+            for backend in Backend::ALL
+                .into_iter()
+                .filter(|backend| backend.runs_models())
+            {
                 for setting in backend.settings() {
                     let forward = id(&case, backend, *setting, FORWARD);
                     modules.insert(module(&forward.rust_path()).to_owned(), forward.clone());
@@ -195,7 +265,7 @@ pub fn identify(
     }
 }
 
-fn disagreement(category: Category, faults: &[String]) -> String {
+fn disagreement(category: &str, faults: &[String]) -> String {
     format!(
         "the test binary `{category}` is not what the registry says:\n  {}\nmend with `{REGENERATE}`, which makes the next run rebuild it",
         faults.join("\n  "),

@@ -66,7 +66,7 @@ pub(super) fn of_rust(
     binary: &Utf8Path,
     backends: &[Backend],
 ) -> Result<Vec<Trial>> {
-    let backends = backends.iter().filter(|backend| backend.is_rust());
+    let backends = backends.iter().filter(|backend| backend.runs_models());
     let computes = backends.map(|backend| (format!("{}_computes", backend.name()), Some(*backend)));
     let wanted: Vec<_> = [(HARNESS.to_owned(), None)]
         .into_iter()
@@ -97,7 +97,7 @@ pub(super) fn of_python(
     let code = match backend {
         Backend::PythonOrt => PYTHON_ORT.replace("@GRAPH@", GRAPH),
         Backend::PythonTorch => PYTHON_TORCH.to_owned(),
-        Backend::Candle | Backend::Ort => return None,
+        Backend::Candle | Backend::Ort | Backend::Tokenizers => return None,
     };
     Some(Trial {
         name: format!("{}_computes", backend.name().replace('-', "_")),

@@ -3,7 +3,7 @@ initialisation left."""
 
 import copy
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod, sqrt
 from pathlib import Path
 
@@ -24,6 +24,9 @@ EMBEDDING_STD = 0.2
 VECTOR_SCALE = 0.2
 #: Norm weights and other vectors that start at one.
 AROUND_ONE = 0.25
+#: What each normalisation by running statistics amplifies by, if the plain fill lets the signal die away: in a deep stack
+#: every activation takes some of it, and statistics around one give nothing back.
+GAINS = (1.0, 2.0, 4.0, 6.0, 8.0)
 #: Constants below this (layer scales of 1e-6) would hide the block behind them.
 HIDING = 0.05
 
@@ -46,11 +49,12 @@ class Weight:
     #: The values of a tensor that is kept: integers, computed tables.
     stored: np.ndarray | None = None
 
-    def tensor(self) -> torch.Tensor:
+    def tensor(self, salt: str = "") -> torch.Tensor:
+        """Its values; `salt` draws others, of the same scale and mean."""
         if self.stored is not None:
             return torch.from_numpy(self.stored.copy())
         # Every number here is exact in float32, so torch's cast rounds as the harness does.
-        values = weights.fill(self.name, self.shape, self.scale, self.mean)
+        values = weights.fill(f"{self.name}{salt}", self.shape, self.scale, self.mean)
         return torch.from_numpy(values).to(TORCH[self.dtype])
 
     def entry(self) -> list:
@@ -189,8 +193,15 @@ def short(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def write(weights_: list[Weight], folder: Path) -> None:
+def calmed(weight: Weight, gain: float) -> Weight:
+    """A normalisation that amplifies: statistics that fit small activations, as those of real checkpoints do."""
+    if gain == 1 or not weight.name.endswith("running_var") or weight.scale is None:
+        return weight
+    return replace(weight, scale=short(weight.scale / gain**2), mean=short(weight.mean / gain**2))
+
+
+def write(weights_: list[Weight], folder: Path, salt: str = "") -> None:
     """The checkpoint that every run loads."""
     for file in folder.glob("*.safetensors*"):
         file.unlink()
-    save_file({w.name: w.tensor().contiguous() for w in weights_}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file({w.name: w.tensor(salt).contiguous() for w in weights_}, folder / "model.safetensors", metadata={"format": "pt"})

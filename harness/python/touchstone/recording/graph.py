@@ -61,23 +61,44 @@ def export(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dy
         for name, kind in sorted(case.inputs.items())
     }
     with quiet(), without_checks(), batched_experts(model), torch.no_grad():
-        program = torch.onnx.export(
-            named,
-            args=(),
-            kwargs=live.tensors(arrays),
-            input_names=sorted(case.inputs),
-            output_names=sorted(case.outputs),
-            opset_version=OPSET,
-            dynamo=True,
-            custom_translation_table=translations.TABLE,
-            optimize=False,
-            dynamic_shapes=shapes if dynamic else None,
-            verbose=False,
-        )
+        try:
+            program = exported(case, named, arrays, shapes if dynamic else None)
+        except Exception as error:  # noqa: BLE001 - the exporter raises what it likes
+            if not asks_for_data(error):
+                raise
+            # Where Python asks what a tensor holds, it goes the way that the recorded inputs go; the graph is proven
+            # against PyTorch at both sizes as ever.
+            with torch._functorch.config.patch(fake_tensor_propagate_real_tensors=True):
+                program = exported(case, named, arrays, shapes if dynamic else None)
     proto = program.model_proto
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     parameters = {name for name, _ in named.named_parameters(remove_duplicate=False)}
     return Exported(proto, values, parameters, sorted(dynamic))
+
+
+def exported(case: Case, named: Named, arrays: dict[str, np.ndarray], shapes: dict | None):
+    return torch.onnx.export(
+        named,
+        args=(),
+        kwargs=live.tensors(arrays),
+        input_names=sorted(case.inputs),
+        output_names=sorted(case.outputs),
+        opset_version=OPSET,
+        dynamo=True,
+        custom_translation_table=translations.TABLE,
+        optimize=False,
+        dynamic_shapes=shapes,
+        verbose=False,
+    )
+
+
+def asks_for_data(error: BaseException | None) -> bool:
+    """Whether tracing stopped where the code wants to know a value."""
+    while error is not None:
+        if "data-dependent" in str(error) or "DataDependent" in type(error).__name__:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Records one case: from the model's config to the files of its reference."""
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import transformers
 from touchstone import bounds, forked, inputs, live, metrics
 from touchstone.backends.ort import LEVELS, Session
 from touchstone.case import Case
-from touchstone.recording import fill, graph, greedy, manifest, onnx_file, sensitivity, signal, truth
+from touchstone.recording import fill, graph, greedy, manifest, onnx_file, precision, sensitivity, signal, truth
 from touchstone.recording.refusal import Refused
 from touchstone.reference import FORMAT
 
@@ -45,21 +46,31 @@ class Proven:
 class Recording:
     """What the steps of one recording share."""
 
-    def __init__(self, case: Case, folder: Path) -> None:
-        self.case = case
+    def __init__(self, case: Case, folder: Path, gain: float = 1.0) -> None:
+        self.case, self.folder = case, folder
         first, second = live.initialised(case, 0), live.initialised(case, 1)
         self.vocabulary = live.vocabulary_of(first.config)
         values = fill.saved(first, folder)
         other = folder / "other"
         others = fill.saved(second, other)
         self.config_json = without_volatile(json.loads((folder / "config.json").read_text()))
-        self.weights = fill.choose_all(case, first, values, others)
+        self.weights = [fill.calmed(weight, gain) for weight in fill.choose_all(case, first, values, others)]
         fill.write(self.weights, folder)
         self.models = truth.load(case, folder)
         self.arrays = self.inputs(case.recorded_sizes())
 
     def inputs(self, sizes: dict[str, int], salt: str = "") -> dict[str, np.ndarray]:
         return inputs.build(self.case, sizes, self.vocabulary, salt)
+
+    def redrawn(self, draw: int) -> tuple[torch.nn.Module, dict[str, np.ndarray]]:
+        """The model with other weights and other inputs, at both sizes in turn."""
+        folder, salt = self.folder / "redrawn", f"/draw/{draw}"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(self.folder / "config.json", folder)
+        fill.write(self.weights, folder, salt)
+        with precision.float64():
+            model = live.loaded(self.case, folder, torch.float64)
+        return model, self.inputs(self.case.second_sizes() if draw % 2 else self.case.recorded_sizes(), salt)
 
     def stored_inputs(self) -> dict[str, np.ndarray]:
         """Integers that no rule gives back: floats follow from their names, masks from their lengths."""
@@ -78,18 +89,13 @@ def record(case: Case) -> Recorded:
     """The reference of a case; raises `Refused` if it would prove nothing."""
     with tempfile.TemporaryDirectory(prefix="touchstone-") as temporary:
         folder = Path(temporary)
-        recording = Recording(case, folder)
+        recording, expected, single, choices, inert = telling(case, folder)
         models, arrays = recording.models, recording.arrays
-        expected, single, choices = truth.run_proven(case, models, arrays)
-        signal.check(case, expected)
-        others = recording.inputs(case.recorded_sizes(), "/other")
-        signal.check_inputs(case, arrays, others, expected, lambda changed: truth.run_double(case, models, changed))
-        inert = sensitivity.inert(case, models.double, arrays, recording.weights)
         statistics = {"float32": {name: metrics.statistics(expected[name], single[name]) for name in expected}}
         notes, without = [f"{choices} discrete choices"] if choices else [], {}
         for dtype in (torch.float16, torch.bfloat16):
             name = str(dtype).removeprefix("torch.")
-            statistics[name], why = truth.lower_statistics(case, folder, arrays, expected, dtype)
+            statistics[name], why = truth.lower_statistics(case, recording.folder, arrays, expected, dtype)
             if why:
                 without[name] = why
                 notes.append(f"no {name}: {why}")
@@ -101,6 +107,25 @@ def record(case: Case) -> Recorded:
         notes += [f"static: {proven.static_because}"] if proven.static_because else []
         refuse_unread(recording.weights, proven.weights, dict(inert))
     return Recorded(files_of(recording, expected, statistics, without, inert, decoded, proven), notes)
+
+
+def telling(case: Case, folder: Path) -> tuple[Recording, dict, dict, int, list[tuple[str, str]]]:
+    """A recording that tells a defect: its truth, torch's float32, the number of discrete choices, and inert weights."""
+    refused = None
+    for gain in fill.GAINS:
+        recording = Recording(case, folder / f"gain{gain:g}", gain)
+        models, arrays = recording.models, recording.arrays
+        try:
+            expected, single, choices = truth.run_proven(case, models, arrays)
+            signal.check(case, expected)
+            others = recording.inputs(case.recorded_sizes(), "/other")
+            signal.check_inputs(case, arrays, others, expected, lambda changed: truth.run_double(case, models, changed))
+            return recording, expected, single, choices, sensitivity.inert(case, models.double, arrays, recording.weights, recording.redrawn)
+        except Refused as error:
+            refused = refused or error
+            if not any(fill.calmed(weight, 2.0) != weight for weight in recording.weights):
+                break
+    raise refused
 
 
 def refuse_unread(weights: list[fill.Weight], read: list[str], inert: dict[str, str]) -> None:

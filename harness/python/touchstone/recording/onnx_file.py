@@ -20,7 +20,7 @@ Key = tuple[str, tuple[int, ...], bytes]
 
 
 class Composer:
-    """Finds initializers among the saved weights, as they are or joined from several (experts)."""
+    """Finds initializers among the saved weights, as they are, joined from several (experts) or cut out of one."""
 
     def __init__(self, weights: list[Weight]) -> None:
         self.by_value: dict[Key, str] = {}
@@ -33,14 +33,30 @@ class Composer:
         self.constants: list[TensorProto] = []
         self.used: set[str] = set()
 
-    def find(self, array: np.ndarray, output: str) -> str | None:
-        """The value that equals `array`, made by nodes where it has to be joined."""
+    def find(self, array: np.ndarray, output: str, is_parameter: bool = False) -> str | None:
+        """The value that equals `array`, made by nodes where it has to be joined, or cut out as parameters may be."""
         name = self.by_value.get(key(array))
         if name is not None:
             self.used.add(name)
             return name
         plan = self.plan(array)
-        return None if plan is None else self.build(plan, output)
+        if plan is not None:
+            return self.build(plan, output)
+        return self.cut(array, output) if is_parameter else None
+
+    def cut(self, array: np.ndarray, output: str) -> str | None:
+        """A part of one weight along one axis: what is saved joined and held apart."""
+        for name, whole in self.arrays.items():
+            place = place_in(whole, array)
+            if place is None:
+                continue
+            axis, start = place
+            bounds = {"starts": start, "ends": start + array.shape[axis], "axes": axis}
+            self.constants += [onnx.numpy_helper.from_array(np.array([value], dtype=np.int64), f"{output}/{key}") for key, value in bounds.items()]
+            self.nodes.append(helper.make_node("Slice", [name, *(f"{output}/{key}" for key in bounds)], [output]))
+            self.used.add(name)
+            return output
+        return None
 
     def plan(self, array: np.ndarray):
         """A weight's name, or ("stack" | axis, parts)."""
@@ -94,6 +110,21 @@ class Composer:
         return output
 
 
+def place_in(whole: np.ndarray, part: np.ndarray) -> tuple[int, int] | None:
+    """The axis and the start of a part that is shorter along that axis alone."""
+    if whole.ndim != part.ndim or whole.dtype != part.dtype or part.size < 2:
+        return None
+    shorter = [axis for axis in range(whole.ndim) if part.shape[axis] != whole.shape[axis]]
+    if len(shorter) != 1:
+        return None
+    (axis,) = shorter
+    length = part.shape[axis]
+    for start in range(whole.shape[axis] - length + 1):
+        if np.array_equal(whole.take(range(start, start + length), axis=axis), part):
+            return axis, start
+    return None
+
+
 def key(array: np.ndarray) -> Key:
     return str(array.dtype), array.shape, hashlib.sha256(array.tobytes()).digest()
 
@@ -111,7 +142,7 @@ def store(exported: Exported, weights: list[Weight]) -> tuple[onnx.ModelProto, l
         value = exported.values[tensor.name]
         if tensor.name not in read:
             continue
-        found = composer.find(value, f"joined/{tensor.name}") if value.dtype in FLOATS else None
+        found = composer.find(value, f"joined/{tensor.name}", is_parameter(tensor.name, exported.parameters)) if value.dtype in FLOATS else None
         if found is not None:
             renamed[tensor.name] = found
             continue
@@ -130,9 +161,13 @@ def store(exported: Exported, weights: list[Weight]) -> tuple[onnx.ModelProto, l
     return model, used
 
 
+def is_parameter(name: str, parameters: set[str]) -> bool:
+    return name in parameters or name.removeprefix("model.") in parameters
+
+
 def refuse_unmatched(name: str, value: np.ndarray, parameters: set[str]) -> None:
     """Only what was computed may stay inside."""
-    if name in parameters or name.removeprefix("model.") in parameters:
+    if is_parameter(name, parameters):
         raise Refused(f"graph: parameter `{name}` {list(value.shape)} equals no saved weight")
     if value.dtype in FLOATS and value.size > LARGEST_BUFFER:
         raise Refused(f"graph: buffer `{name}` has {value.size} elements (valid: at most {LARGEST_BUFFER})")

@@ -3,6 +3,7 @@
 import copy
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,16 @@ import torch
 
 from touchstone import live, weights
 from touchstone.case import Case
-from touchstone.recording import fill, precision
+from touchstone.recording import fill, never, precision
 from touchstone.recording.refusal import Refused
 
 #: Below this share of the strongest weight's effect, a gradient in float64 is rounding.
 ROUNDING = 1e-13
 #: Below this share, an effect drowns in what float32 loses: a defect in reading the weight would not be seen.
 UNSEEN = 1e-7
-KEY_BIAS = re.compile(r"(^|[._])k(ey)?s?(_proj|_lin|_norm|_layer|_layernorm|_projection)?(\.\w+)*\.bias$|(^|[._])k_bias$")
-QUERY_KEY = re.compile(r"(^|[._])(q|k|query|key)(_proj|_lin|_projection)?$")
-VALUE = re.compile(r"(^|[._])(v|value)(_proj|_lin|_projection)?$")
+KEY_BIAS = re.compile(r"(^|[._])k(ey)?s?(_proj|_lin|_net|_norm|_layer|_layernorm|_projection)?(\.\w+)*\.bias$|(^|[._])k_bias$")
+QUERY_KEY = re.compile(r"(^|[._])(q|k|query|key)(_proj|_lin|_net|_projection)?$")
+VALUE = re.compile(r"(^|[._])(v|value)(_proj|_lin|_net|_projection)?$")
 
 NORM = torch.nn.modules.batchnorm._BatchNorm
 
@@ -29,27 +30,50 @@ EQUAL_VALUES = "the values that its attention weighs are the same at every posit
 SHIFT = "a key bias adds one number to all scores of a row, which softmax ignores"
 
 
-def inert(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight]) -> list[tuple[str, str]]:
+#: Another model of the same case, with other weights, and other inputs for it.
+Redrawn = Callable[[int], tuple[torch.nn.Module, dict[str, np.ndarray]]]
+
+
+def inert(
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight], redrawn: Redrawn | None = None
+) -> list[tuple[str, str]]:
     """Weights that cannot matter, each with a reason that was derived; refused if there is none."""
-    gradients, watch = saved_gradients(case, model, arrays)
-    effects = {w.name: effect(w, gradients) for w in saved if w.scale is not None}
-    reached = [value for value in effects.values() if value is not None]
-    strongest = max(reached, default=0.0)
+    effects, strongest, watch = measured(case, model, arrays, saved)
     if strongest == 0:
         raise Refused("no weight reaches the compared outputs")
-    listed = []
+    listed: dict[str, str | None] = {}
     for name, value in sorted(effects.items()):
         if value is None:
-            listed.append((name, UNREACHED))
+            listed[name] = UNREACHED
         elif value <= ROUNDING * strongest:
-            listed.append((name, reason(name, value, watch)))
+            listed[name] = reason(name, watch)
         elif value <= UNSEEN * strongest:
             raise Refused(f"weight `{name}` moves the compared outputs too little to be seen ({value / strongest:.1e} of the strongest)")
-    return listed
+    unexplained = [name for name, why in listed.items() if why is None]
+    silent = never.silent(unexplained, lambda draw: heard(case, saved, *redrawn(draw))) if redrawn else set()
+    for name in unexplained:
+        if name not in silent:
+            hint = " [is no token routed to this expert? more tokens, or fewer experts, would help]" if "expert" in name else ""
+            raise Refused(f"weight `{name}` has no effect on the compared outputs (gradient {effects[name]:.1e}), for no known reason{hint}")
+    return [(name, why or never.REASON) for name, why in listed.items()]
 
 
-def reason(name: str, value: float, watch: "Watch") -> str:
-    """Why a weight that is read has no effect."""
+def measured(
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight]
+) -> tuple[dict[str, float | None], float, "Watch"]:
+    """The effect of each weight that is filled, the strongest, and what was seen on the way."""
+    gradients, watch = saved_gradients(case, model, arrays)
+    effects = {w.name: effect(w, gradients) for w in saved if w.scale is not None}
+    return effects, max((value for value in effects.values() if value is not None), default=0.0), watch
+
+
+def heard(case: Case, saved: list[fill.Weight], model: torch.nn.Module, arrays: dict[str, np.ndarray]) -> Callable[[str], bool]:
+    effects, strongest, _ = measured(case, model, arrays, saved)
+    return lambda name: (effects[name] or 0.0) > ROUNDING * strongest
+
+
+def reason(name: str, watch: "Watch") -> str | None:
+    """Why a weight that is read has no effect, where that is known."""
     if KEY_BIAS.search(name):
         return SHIFT
     module = name.rpartition(".")[0]
@@ -57,8 +81,7 @@ def reason(name: str, value: float, watch: "Watch") -> str:
         return ZERO_INPUT
     if QUERY_KEY.search(module) and watch.has_equal_values(module.rpartition(".")[0]):
         return EQUAL_VALUES
-    hint = " [is no token routed to this expert? more tokens, or fewer experts, would help]" if ".experts." in name else ""
-    raise Refused(f"weight `{name}` has no effect on the compared outputs (gradient {value:.1e}), for no known reason{hint}")
+    return None
 
 
 class Watch:

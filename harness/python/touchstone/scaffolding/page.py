@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from touchstone import catalogue
 from touchstone import inputs as kinds
 from touchstone.scaffolding.draft import Draft
 
@@ -18,6 +19,9 @@ def render(draft: Draft) -> str:
         lines.append(f"{key}: {scalar(getattr(draft, key))}{comment(draft, key)}")
     if draft.checkpoints:
         lines.append(f"checkpoints: {flow(draft.checkpoints)}")
+    tokenizer = catalogue.tokenizer_of(draft.family)
+    if tokenizer:
+        lines.append(f"tokenizer: {tokenizer}")
     lines.append("transformers:")
     lines.append(f"  model: {scalar(draft.model)}")
     if draft.checkpoint:

@@ -1,0 +1,89 @@
+"""Weights that the architecture leaves without effect are told from those that one draw of numbers silences."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from touchstone import Case, floats  # noqa: E402
+from touchstone.recording import fill, never, sensitivity  # noqa: E402
+from touchstone.recording.refusal import Refused  # noqa: E402
+
+CASE = Case(
+    category="c", family="f", variant=None, model="M", recorded_from="0" * 16, config={}, sizes={"batch": (2, 3)},
+    inputs={"x": floats("batch", 4)}, outputs={"y": ("batch",)},
+)
+
+
+class Small(torch.nn.Module):
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.fc = torch.nn.Linear(4, 4)
+        self.out = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.out(x)
+        if self.kind == "cut off":
+            return {"y": torch.cat([y, self.fc(x)], dim=-1)[:, :4]}
+        if self.kind == "cancelled":
+            return {"y": y * (self.fc.weight.sum() + torch.softmax(x + self.fc.bias.sum(), -1))}
+        return {"y": y + torch.relu(self.fc(x))}
+
+    def save_pretrained(self, folder):
+        from safetensors.torch import save_file
+
+        save_file(self.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def arrays(seed, rows=2):
+    return {"x": np.random.default_rng(seed).normal(size=(rows, 4)).astype(np.float32)}
+
+
+def redrawn(kind):
+    def again(draw):
+        torch.manual_seed(draw)
+        return Small(kind).double(), arrays(draw, 2 + draw % 2)
+
+    return again
+
+
+def inert(kind, silence=False, again=True):
+    torch.manual_seed(99)
+    model = Small(kind).double()
+    if silence:
+        model.fc.bias.data.fill_(-100)
+    saved = [fill.Weight(name, tuple(tensor.shape), "f32", 1.0, 0.0) for name, tensor in model.state_dict().items()]
+    return dict(sensitivity.inert(CASE, model, arrays(99), saved, redrawn(kind) if again else None))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("cut off", {"fc.bias": never.REASON, "fc.weight": never.REASON}),
+        ("cancelled", {"fc.bias": never.REASON}),
+        ("alive", {}),
+    ],
+)
+def test_what_no_draw_lets_speak_is_listed(kind, expected):
+    assert inert(kind) == expected
+
+
+def test_what_another_draw_lets_speak_is_refused():
+    with pytest.raises(Refused, match=r"weight `fc.bias` has no effect .* for no known reason"):
+        inert("alive", silence=True)
+
+
+def test_without_other_draws_nothing_is_shown():
+    with pytest.raises(Refused, match=r"weight `fc.bias` has no effect"):
+        inert("cut off", again=False)
+
+
+def test_an_expert_is_never_taken_for_silent():
+    assert never.silent(["a.experts.3.up", "b"], lambda draw: lambda name: False) == {"b"}
+
+
+def test_one_draw_with_an_effect_is_enough():
+    asked = []
+    assert never.silent(["a"], lambda draw: asked.append(draw) or (lambda name: draw == 2)) == set()
+    assert asked == [0, 1, 2]
