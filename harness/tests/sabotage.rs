@@ -171,6 +171,38 @@ fn faults(name: &str) -> BTreeSet<&'static str> {
     mutants.iter().map(|mutant| mutant.fault.name()).collect()
 }
 
+/// Families whose every form is known to the faults; in others an operator may be built in a way that
+/// a fault does not recognise, or be absent.
+const KNOWN: [&str; 27] = [
+    "bart",
+    "bert",
+    "clap",
+    "clip",
+    "detr",
+    "dinov2",
+    "distilbert",
+    "electra",
+    "gemma2",
+    "gpt2",
+    "gpt_neox",
+    "hubert",
+    "llama",
+    "llava",
+    "llava_next",
+    "mistral",
+    "mixtral",
+    "opt",
+    "qwen2",
+    "resnet",
+    "roberta",
+    "siglip",
+    "t5",
+    "vit",
+    "wav2vec2",
+    "whisper",
+    "xclip",
+];
+
 #[test]
 fn every_recorded_graph_has_places_and_every_mutant_holds_together() {
     let names = recorded();
@@ -187,6 +219,11 @@ fn every_recorded_graph_has_places_and_every_mutant_holds_together() {
     let mut without = Vec::new();
     for name in names {
         let faults = faults(&name);
+        assert!(!faults.is_empty(), "{name}: no fault can be planted");
+        let family = name.split('.').next().unwrap_or_default();
+        if !KNOWN.contains(&family) {
+            continue;
+        }
         let lacks = usual.iter().filter(|fault| !faults.contains(**fault));
         without.extend(lacks.map(|fault| format!("{name}: {fault}")));
     }

@@ -65,7 +65,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
             } else {
                 &similar
             };
-            let message = format!("nobody knows the name `{name}`{hint}");
+            let message = format!("no family is called `{name}`{hint}");
             return Err(Failure::new(Exit::Usage, message));
         }
     }

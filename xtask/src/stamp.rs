@@ -21,7 +21,7 @@ pub struct Stamp<'a> {
 }
 
 impl<'a> Stamp<'a> {
-    /// Looks at what goes in, before anything is made of it: the family files, and this command, in
+    /// Looks at what goes in, before anything is made of it: the family files, the list of tokenizers, and this command, in
     /// which the templates and the generator are built, by its size and build time.
     pub fn of(workspace: &'a Workspace) -> io::Result<Self> {
         let root = workspace.root.as_path();
@@ -34,6 +34,10 @@ impl<'a> Stamp<'a> {
             built.unwrap_or_default().as_nanos()
         ));
         hash(&mut hasher, &root.join("model-registry/families"))?;
+        let tokenizers = root.join("model-registry/tokenizers.yaml");
+        if tokenizers.exists() {
+            hash(&mut hasher, &tokenizers)?;
+        }
         Ok(Self {
             root,
             file: workspace.scratch().join("regen.stamp"),

@@ -31,6 +31,8 @@ fn empty() -> (tempfile::TempDir, Utf8PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).expect("UTF-8");
     fs::create_dir_all(root.join("model-registry/families/vision")).expect("made");
+    let catalogue = r#"{"transformers": "0", "types": {}}"#;
+    fs::write(root.join("model-registry/catalogue.json"), catalogue).expect("written");
     (folder, root)
 }
 

@@ -49,6 +49,11 @@ fn anything_that_goes_in_or_comes_out_breaks_it() {
         None,
     );
     check(
+        "a list of tokenizers",
+        |root| write(root, "model-registry/tokenizers.yaml", ""),
+        None,
+    );
+    check(
         "an edited file",
         |root| write(root, EMITTED, "edited"),
         None,

@@ -39,6 +39,9 @@ pub(crate) fn python(text: &str) -> Result<Vec<String>, String> {
             // Where lines are broken depends on how long the names are.
             "NonLogicalNewline" => continue,
             "String" | "Int" | "Float" | "True" | "False" | "None" => {
+                // A negative number is one, whatever the parser makes of its sign.
+                let is_sign = |last: &mut String| last == "Minus";
+                drop(shape.pop_if(is_sign));
                 shape.push("literal".to_owned());
                 continue;
             }

@@ -167,8 +167,10 @@ impl Trial {
 
     /// What the registry says against it, or else what the generator makes of it.
     fn emit(&self, path: &Utf8Path, text: &str) -> Result<Result<Files, String>, Errors> {
-        let registry =
-            Registry::from_sources(BTreeMap::from([(path.to_owned(), text.to_owned())]))?;
+        let list = include_str!("../../../model-registry/tokenizers.yaml");
+        let sources = [(path, text), ("tokenizers.yaml".into(), list)];
+        let sources = sources.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let registry = Registry::from_sources(sources.into())?;
         Ok(generate(&registry, &self.templates).map_err(|errors| errors[0].to_string()))
     }
 

@@ -29,6 +29,11 @@ def leave():
     os._exit(3)
 
 
+def compute():
+    while True:
+        pass
+
+
 def take_much():
     return len(bytes(3 * 2**30))
 
@@ -41,11 +46,13 @@ def take_much():
         (kill_itself, "^the process ended with SIGKILL$"),
         (leave, "^the process ended with exit code 3$"),
         (lambda: time.sleep(60), "^no answer within 1 s$"),
+        (compute, "^no answer within 1 s of processor time$"),
         (lambda: (lambda: 1), "pickle"),
     ],
-    ids=["raises", "exits", "crashes", "leaves", "hangs", "answers what cannot be sent"],
+    ids=["raises", "exits", "crashes", "leaves", "hangs", "computes for ever", "answers what cannot be sent"],
 )
-def test_a_failure_is_told(function, message):
+def test_a_failure_is_told(function, message, monkeypatch):
+    monkeypatch.setattr(forked, "WAIT", 60.0 if function is compute else 1.0)
     with pytest.raises(forked.Stopped, match=message):
         forked.call(function, seconds=1)
 
@@ -111,7 +118,8 @@ def nap(seconds: float) -> float:
     ("jobs", "told"),
     [(1, [0.6, "SIGKILL", 0.0, "no answer within 2 s"]), (4, ["SIGKILL", 0.0, 0.6, "no answer within 2 s"])],
 )
-def test_several_are_told_as_they_end(jobs, told):
+def test_several_are_told_as_they_end(jobs, told, monkeypatch):
+    monkeypatch.setattr(forked, "WAIT", 1.0)
     found = []
     for task, answer, seconds in forked.each(nap, [0.6, -1.0, 0.0, 60.0], jobs, Limits(seconds=2)):
         try:

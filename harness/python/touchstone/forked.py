@@ -19,6 +19,8 @@ from typing import Any
 
 #: Linux's `prctl(PR_SET_PDEATHSIG, …)`.
 SIGNAL_WHEN_PARENT_DIES = 1
+#: How many times its processor time a process may last.
+WAIT = 8.0
 #: What the allocators of Python, torch and ONNX Runtime say when there is no more.
 NO_MEMORY = ("DefaultCPUAllocator", "not enough memory", "bad_alloc", "Failed to allocate memory", "Cannot allocate memory")
 
@@ -31,8 +33,14 @@ class Stopped(Exception):
 class Limits:
     """What one process may take."""
 
+    #: Of processor time: how long that takes depends on who else is at work.
     seconds: float
     gigabytes: float = 8.0
+
+    @property
+    def patience(self) -> float:
+        """How long the caller waits: a process that sleeps takes no processor time."""
+        return self.seconds * WAIT
 
 
 class Fork:
@@ -57,16 +65,18 @@ class Fork:
         return time.monotonic() - self.started
 
     def left(self) -> float:
-        return max(0.0, self.limits.seconds - self.spent())
+        return max(0.0, self.limits.patience - self.spent())
 
     def answer(self) -> Any:
         """What the function returns; raises `Stopped` if it does not."""
         try:
             if not self.receiver.poll(self.left()):
-                raise Stopped(f"no answer within {self.limits.seconds:.0f} s")
+                raise Stopped(f"no answer within {self.limits.patience:.0f} s")
             good, value = self.receiver.recv()
         except (EOFError, OSError):
             self.process.join(5)
+            if self.process.exitcode == -signal.SIGXCPU:
+                raise Stopped(f"no answer within {self.limits.seconds:.0f} s of processor time") from None
             raise Stopped(f"the process ended with {ending(self.process.exitcode)}") from None
         finally:
             self.close()
@@ -123,6 +133,8 @@ def confine(folder: str, limits: Limits, parent: int) -> None:
     """Takes what the child may not have."""
     limit = int(limits.gigabytes * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    time_ = max(1, round(limits.seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (time_, time_ + 5))
     # A crash is reported by its signal; a core file would be as large as the memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     tempfile.tempdir = folder

@@ -53,7 +53,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object a case")
     parser.add_argument("--debug", action="store_true", help="print tracebacks of failures")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="cases at once [%(default)s]")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long one case may take [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how much processor time one case may take [%(default)s]")
     parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="how much memory one case may take [%(default)s]")
     return parser.parse_args(arguments)
 

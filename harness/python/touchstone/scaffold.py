@@ -69,7 +69,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the file instead of printing it")
     parser.add_argument("--all", action="store_true", help="every top-level type")
     parser.add_argument("--folder", type=Path, help="where the files of several types go, by category")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long one type may take [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how much processor time one type may take [%(default)s]")
     options = parser.parse_args(arguments)
     if options.folder is None and len(options.families) != 1:
         parser.error("name one model type, or a --folder for several")

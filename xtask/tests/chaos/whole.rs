@@ -42,6 +42,9 @@ impl Place {
             fs::create_dir_all(copy.parent().expect("a folder")).expect("made");
             fs::copy(format!("{registry}/{family}.yaml"), copy).expect("copied");
         }
+        // What the families name has to be listed; no tokenizer is recorded here.
+        let list = "bert: {class: BertTokenizer, waived: not here}\n";
+        fs::write(root.join("model-registry/tokenizers.yaml"), list).expect("written");
         let bin = root.join("bin");
         fs::create_dir(&bin).expect("made");
         let mut place = Self {
