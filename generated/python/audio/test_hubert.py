@@ -29,7 +29,56 @@ HUBERT = Case(
     outputs={"last_hidden_state": ("batch", "positions", "hidden")},
 )
 
-CASES = [HUBERT]
+AUDIO_CLASSIFICATION = Case(
+    category="audio",
+    family="hubert",
+    variant="audio-classification",
+    model="HubertForSequenceClassification",
+    recorded_from="f1da8eb1f7f9c33e",
+    decodes_along=None,
+    config={
+        "classifier_proj_size": 28,
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "num_attention_heads": 6,
+        "num_conv_pos_embeddings": 20,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={"input_values": floats("batch", "samples")},
+    outputs={"logits": ("batch", "labels")},
+)
+
+CTC = Case(
+    category="audio",
+    family="hubert",
+    variant="ctc",
+    model="HubertForCTC",
+    recorded_from="9027faa187eaced3",
+    decodes_along=None,
+    config={
+        "classifier_proj_size": 28,
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "num_attention_heads": 6,
+        "num_conv_pos_embeddings": 20,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={"input_values": floats("batch", "samples")},
+    outputs={"logits": ("batch", "positions", "vocab")},
+)
+
+CASES = [HUBERT, AUDIO_CLASSIFICATION, CTC]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

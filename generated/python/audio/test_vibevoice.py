@@ -10,15 +10,16 @@ VIBEVOICE = Case(
     family="vibevoice",
     variant=None,
     model="VibeVoiceForConditionalGeneration",
-    recorded_from="5eebb6c8afd19819",
+    recorded_from="4e77820782cf12db",
     decodes_along="sequence",
     config={
         "audio_bos_token_id": 51,
         "audio_config": {
-            "depths": [1, 1, 1, 1, 1, 1, 1],
+            "depths": [2, 1, 1],
+            "downsampling_ratios": [4, 8],
             "hidden_size": 14,
             "model_type": "vibevoice_acoustic_tokenizer",
-            "num_filters": 2,
+            "num_filters": 4,
         },
         "audio_eos_token_id": 50,
         "audio_token_id": 52,
@@ -32,10 +33,11 @@ VIBEVOICE = Case(
         "eos_token_id": 49,
         "pad_token_id": 49,
         "semantic_model_config": {
-            "depths": [1, 1, 1, 1, 1, 1, 1],
+            "depths": [1, 1, 1],
+            "downsampling_ratios": [4, 8],
             "hidden_size": 10,
             "model_type": "vibevoice_acoustic_tokenizer_encoder",
-            "num_filters": 1,
+            "num_filters": 2,
         },
         "text_config": {
             "hidden_size": 48,
@@ -49,14 +51,14 @@ VIBEVOICE = Case(
         },
     },
     call={
-        "padding_mask": {"tensor": [[9600], [9600]]},
+        "padding_mask": {"tensor": [[96], [96]]},
         "sample": False,
     },
     sizes={"batch": (2,), "sequence": (11, 8)},
     inputs={
         "attention_mask": lengths(sequence=[11, 7]),
         "input_ids": prompt(("batch", "sequence"), start=[51], media=(52, 3)),
-        "input_values": floats("batch", 1, 9600),
+        "input_values": floats("batch", 1, 96),
     },
     outputs={"logits": ("batch", "sequence", "vocab")},
 )

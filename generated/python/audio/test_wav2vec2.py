@@ -34,6 +34,91 @@ WAV2VEC2 = Case(
     },
 )
 
+AUDIO_CLASSIFICATION = Case(
+    category="audio",
+    family="wav2vec2",
+    variant="audio-classification",
+    model="Wav2Vec2ForSequenceClassification",
+    recorded_from="c34a90a279b760df",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+AUDIO_FRAME_CLASSIFICATION = Case(
+    category="audio",
+    family="wav2vec2",
+    variant="audio-frame-classification",
+    model="Wav2Vec2ForAudioFrameClassification",
+    recorded_from="f201aec19b5dabaa",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "frames", "labels")},
+)
+
+AUDIO_XVECTOR = Case(
+    category="audio",
+    family="wav2vec2",
+    variant="audio-xvector",
+    model="Wav2Vec2ForXVector",
+    recorded_from="5a0a85533baa0513",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "tdnn_dilation": [1, 1, 1, 1, 1],
+        "tdnn_dim": [20, 20, 20, 20, 28],
+        "tdnn_kernel": [3, 1, 1, 1, 1],
+        "vocab_size": 31,
+        "xvector_output_dim": 24,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"embeddings": ("batch", "projection"), "logits": ("batch", "labels")},
+)
+
 CTC = Case(
     category="audio",
     family="wav2vec2",
@@ -92,7 +177,7 @@ STABLE_LAYER_NORM = Case(
     },
 )
 
-CASES = [WAV2VEC2, CTC, STABLE_LAYER_NORM]
+CASES = [WAV2VEC2, AUDIO_CLASSIFICATION, AUDIO_FRAME_CLASSIFICATION, AUDIO_XVECTOR, CTC, STABLE_LAYER_NORM]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -42,6 +42,69 @@ WHISPER = Case(
     },
 )
 
+AUDIO_CLASSIFICATION = Case(
+    category="audio",
+    family="whisper",
+    variant="audio-classification",
+    model="WhisperForAudioClassification",
+    recorded_from="848a000af861d158",
+    decodes_along="target",
+    config={
+        "bos_token_id": 49,
+        "d_model": 36,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 144,
+        "decoder_layers": 3,
+        "decoder_start_token_id": 52,
+        "encoder_attention_heads": 3,
+        "encoder_ffn_dim": 144,
+        "encoder_layers": 2,
+        "eos_token_id": 50,
+        "max_source_positions": 13,
+        "max_target_positions": 67,
+        "num_labels": 5,
+        "num_mel_bins": 10,
+        "pad_token_id": 51,
+        "suppress_tokens": [],
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "target": (7, 5)},
+    inputs={"input_features": floats("batch", 10, 26)},
+    outputs={"logits": ("batch", "labels")},
+)
+
+CAUSAL_LM = Case(
+    category="audio",
+    family="whisper",
+    variant="causal-lm",
+    model="WhisperForCausalLM",
+    recorded_from="ab78de13cfa0879b",
+    decodes_along="target",
+    config={
+        "bos_token_id": 49,
+        "d_model": 36,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 144,
+        "decoder_layers": 3,
+        "decoder_start_token_id": 52,
+        "encoder_attention_heads": 3,
+        "encoder_ffn_dim": 144,
+        "encoder_layers": 2,
+        "eos_token_id": 50,
+        "max_source_positions": 13,
+        "max_target_positions": 67,
+        "num_mel_bins": 10,
+        "pad_token_id": 51,
+        "suppress_tokens": [],
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "target": (7, 5)},
+    inputs={"input_ids": tokens("batch", "target")},
+    outputs={"logits": ("batch", "target", "vocab")},
+)
+
 FEED_FORWARD = Case(
     category="audio",
     family="whisper",
@@ -153,7 +216,7 @@ LONG_SOURCE = Case(
     },
 )
 
-CASES = [WHISPER, FEED_FORWARD, LM_HEAD, LONG_SOURCE]
+CASES = [WHISPER, AUDIO_CLASSIFICATION, CAUSAL_LM, FEED_FORWARD, LM_HEAD, LONG_SOURCE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

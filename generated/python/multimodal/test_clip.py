@@ -101,6 +101,46 @@ GELU = Case(
     },
 )
 
+IMAGE_CLASSIFICATION = Case(
+    category="multimodal",
+    family="clip",
+    variant="image-classification",
+    model="CLIPForImageClassification",
+    recorded_from="0df5b7248853b1e3",
+    decodes_along=None,
+    config={
+        "num_labels": 5,
+        "projection_dim": 20,
+        "text_config": {
+            "bos_token_id": 51,
+            "eos_token_id": 52,
+            "hidden_size": 36,
+            "intermediate_size": 44,
+            "layer_norm_eps": 0.00001,
+            "max_position_embeddings": 23,
+            "num_attention_heads": 4,
+            "num_hidden_layers": 3,
+            "pad_token_id": 1,
+            "projection_dim": 20,
+            "vocab_size": 53,
+        },
+        "vision_config": {
+            "hidden_size": 40,
+            "image_size": 15,
+            "intermediate_size": 52,
+            "layer_norm_eps": 0.00001,
+            "num_attention_heads": 5,
+            "num_hidden_layers": 2,
+            "patch_size": 5,
+            "projection_dim": 20,
+        },
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"pixel_values": floats("batch", 3, 15, 15)},
+    outputs={"logits": ("batch", "labels")},
+)
+
 TEXT = Case(
     category="multimodal",
     family="clip",
@@ -159,7 +199,7 @@ VISION = Case(
     },
 )
 
-CASES = [CLIP, GELU, TEXT, VISION]
+CASES = [CLIP, GELU, IMAGE_CLASSIFICATION, TEXT, VISION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

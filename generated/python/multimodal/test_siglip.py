@@ -89,7 +89,41 @@ EPSILON = Case(
     },
 )
 
-CASES = [SIGLIP, EPSILON]
+IMAGE_CLASSIFICATION = Case(
+    category="multimodal",
+    family="siglip",
+    variant="image-classification",
+    model="SiglipForImageClassification",
+    recorded_from="6e9ff75d345d91cd",
+    decodes_along=None,
+    config={
+        "num_labels": 7,
+        "text_config": {
+            "bos_token_id": 52,
+            "eos_token_id": 51,
+            "hidden_size": 48,
+            "intermediate_size": 44,
+            "num_attention_heads": 6,
+            "num_hidden_layers": 3,
+            "projection_size": 40,
+            "vocab_size": 53,
+        },
+        "vision_config": {
+            "hidden_size": 40,
+            "image_size": 20,
+            "intermediate_size": 52,
+            "num_attention_heads": 5,
+            "num_hidden_layers": 2,
+            "patch_size": 5,
+        },
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"pixel_values": floats("batch", 3, 20, 20)},
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [SIGLIP, EPSILON, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

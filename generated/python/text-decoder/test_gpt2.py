@@ -59,6 +59,93 @@ LM_HEAD = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+QUESTION_ANSWERING = Case(
+    category="text-decoder",
+    family="gpt2",
+    variant="question-answering",
+    model="GPT2ForQuestionAnswering",
+    recorded_from="d5af35735cd81fad",
+    decodes_along="sequence",
+    config={
+        "bos_token_id": 52,
+        "eos_token_id": 52,
+        "layer_norm_epsilon": 0.00001,
+        "n_embd": 36,
+        "n_head": 4,
+        "n_inner": 44,
+        "n_layer": 3,
+        "n_positions": 67,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="gpt2",
+    variant="sequence-classification",
+    model="GPT2ForSequenceClassification",
+    recorded_from="3db6851ca3682cf5",
+    decodes_along="sequence",
+    config={
+        "bos_token_id": 52,
+        "eos_token_id": 52,
+        "layer_norm_epsilon": 0.00001,
+        "n_embd": 36,
+        "n_head": 4,
+        "n_inner": 44,
+        "n_layer": 3,
+        "n_positions": 67,
+        "num_labels": 5,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="gpt2",
+    variant="token-classification",
+    model="GPT2ForTokenClassification",
+    recorded_from="924f05c10d02cb1a",
+    decodes_along="sequence",
+    config={
+        "bos_token_id": 52,
+        "eos_token_id": 52,
+        "layer_norm_epsilon": 0.00001,
+        "n_embd": 36,
+        "n_head": 4,
+        "n_inner": 44,
+        "n_layer": 3,
+        "n_positions": 67,
+        "num_labels": 5,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
 UNTIED_HEAD = Case(
     category="text-decoder",
     family="gpt2",
@@ -87,7 +174,7 @@ UNTIED_HEAD = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GPT2, LM_HEAD, UNTIED_HEAD]
+CASES = [GPT2, LM_HEAD, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, UNTIED_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -30,7 +30,61 @@ GPT_NEOX = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GPT_NEOX]
+QUESTION_ANSWERING = Case(
+    category="text-decoder",
+    family="gpt_neox",
+    variant="question-answering",
+    model="GPTNeoXForQuestionAnswering",
+    recorded_from="62d59a8d06eb98bb",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 3,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="gpt_neox",
+    variant="token-classification",
+    model="GPTNeoXForTokenClassification",
+    recorded_from="347601f4828def89",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 3,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [GPT_NEOX, QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -145,6 +145,63 @@ LLAMA3_ROPE = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+QUESTION_ANSWERING = Case(
+    category="text-decoder",
+    family="llama",
+    variant="question-answering",
+    model="LlamaForQuestionAnswering",
+    recorded_from="0ed831209e1b5b91",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 6,
+        "rms_norm_eps": 0.00001,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="llama",
+    variant="sequence-classification",
+    model="LlamaForSequenceClassification",
+    recorded_from="882cdac8142ea0ef",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 6,
+        "num_labels": 5,
+        "pad_token_id": 52,
+        "rms_norm_eps": 0.00001,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 TIED_HEAD = Case(
     category="text-decoder",
     family="llama",
@@ -172,7 +229,34 @@ TIED_HEAD = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [LLAMA, ATTENTION_BIAS, GROUPED_HEADS, HEAD_DIM, LLAMA3_ROPE, TIED_HEAD]
+TOKEN_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="llama",
+    variant="token-classification",
+    model="LlamaForTokenClassification",
+    recorded_from="928bf508b5a7e962",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 6,
+        "num_labels": 5,
+        "rms_norm_eps": 0.00001,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [LLAMA, ATTENTION_BIAS, GROUPED_HEADS, HEAD_DIM, LLAMA3_ROPE, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TIED_HEAD, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

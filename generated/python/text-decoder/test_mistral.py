@@ -56,6 +56,33 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="mistral",
+    variant="sequence-classification",
+    model="MistralForSequenceClassification",
+    recorded_from="c49bad4f998e3b5a",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "num_labels": 5,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 WINDOW = Case(
     category="text-decoder",
     family="mistral",
@@ -82,7 +109,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MISTRAL, EPSILON, WINDOW]
+CASES = [MISTRAL, EPSILON, SEQUENCE_CLASSIFICATION, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

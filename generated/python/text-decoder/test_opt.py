@@ -29,7 +29,60 @@ OPT = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [OPT]
+QUESTION_ANSWERING = Case(
+    category="text-decoder",
+    family="opt",
+    variant="question-answering",
+    model="OPTForQuestionAnswering",
+    recorded_from="78889735a0377908",
+    decodes_along="sequence",
+    config={
+        "ffn_dim": 44,
+        "hidden_size": 48,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="opt",
+    variant="sequence-classification",
+    model="OPTForSequenceClassification",
+    recorded_from="76b79069950bcd27",
+    decodes_along="sequence",
+    config={
+        "ffn_dim": 44,
+        "hidden_size": 48,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [OPT, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

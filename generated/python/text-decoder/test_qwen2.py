@@ -58,6 +58,63 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+QUESTION_ANSWERING = Case(
+    category="text-decoder",
+    family="qwen2",
+    variant="question-answering",
+    model="Qwen2ForQuestionAnswering",
+    recorded_from="81160f0742a3ab6b",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="qwen2",
+    variant="sequence-classification",
+    model="Qwen2ForSequenceClassification",
+    recorded_from="3596caf123e41733",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "num_labels": 5,
+        "pad_token_id": 52,
+        "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 SLIDING_WINDOW = Case(
     category="text-decoder",
     family="qwen2",
@@ -114,7 +171,34 @@ TIED_HEAD = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [QWEN2, EPSILON, SLIDING_WINDOW, TIED_HEAD]
+TOKEN_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="qwen2",
+    variant="token-classification",
+    model="Qwen2ForTokenClassification",
+    recorded_from="d11ae9a87c8af8b0",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "num_labels": 5,
+        "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [QWEN2, EPSILON, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, SLIDING_WINDOW, TIED_HEAD, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -36,7 +36,35 @@ BART = Case(
     },
 )
 
-CASES = [BART]
+QUESTION_ANSWERING = Case(
+    category="text-encoder-decoder",
+    family="bart",
+    variant="question-answering",
+    model="BartForQuestionAnswering",
+    recorded_from="875863c5fd8c28e4",
+    decodes_along="target",
+    config={
+        "d_model": 48,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 52,
+        "decoder_layers": 3,
+        "encoder_attention_heads": 6,
+        "encoder_ffn_dim": 44,
+        "encoder_layers": 2,
+        "max_position_embeddings": 67,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "decoder_input_ids": tokens("batch", "target"),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"end_logits": ("batch", "target"), "start_logits": ("batch", "target")},
+)
+
+CASES = [BART, QUESTION_ANSWERING]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -3,7 +3,7 @@
 # Sources: model-registry/families/text-encoder-decoder/t5.yaml, templates/python/encoder_decoder.py.j2
 
 import pytest
-from touchstone import Case, check, lengths, tokens
+from touchstone import Case, check, lengths, prompt, tokens
 
 T5 = Case(
     category="text-encoder-decoder",
@@ -34,6 +34,33 @@ T5 = Case(
         "encoder_last_hidden_state": ("batch", "sequence", "hidden"),
         "last_hidden_state": ("batch", "target", "hidden"),
     },
+)
+
+ENCODER = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="encoder",
+    model="T5EncoderModel",
+    recorded_from="de951fa187253def",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "num_layers": 2,
+        "relative_attention_max_distance": 7,
+        "relative_attention_num_buckets": 8,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
 EPSILON = Case(
@@ -131,6 +158,92 @@ LM_HEAD = Case(
     },
 )
 
+QUESTION_ANSWERING = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="question-answering",
+    model="T5ForQuestionAnswering",
+    recorded_from="a2b68f1e7aa50007",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "decoder_start_token_id": 0,
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "num_layers": 2,
+        "relative_attention_max_distance": 7,
+        "relative_attention_num_buckets": 8,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "decoder_input_ids": tokens("batch", "target"),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"end_logits": ("batch", "target"), "start_logits": ("batch", "target")},
+)
+
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="sequence-classification",
+    model="T5ForSequenceClassification",
+    recorded_from="f2c0ac22d3f2377a",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "decoder_start_token_id": 0,
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "num_labels": 5,
+        "num_layers": 2,
+        "relative_attention_max_distance": 7,
+        "relative_attention_num_buckets": 8,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": prompt(("batch", "sequence"), end=[1]),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="token-classification",
+    model="T5ForTokenClassification",
+    recorded_from="b84b5f59cd69c21b",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "num_labels": 5,
+        "num_layers": 2,
+        "relative_attention_max_distance": 7,
+        "relative_attention_num_buckets": 8,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
 UNSCALED_HEAD = Case(
     category="text-encoder-decoder",
     family="t5",
@@ -163,7 +276,7 @@ UNSCALED_HEAD = Case(
     },
 )
 
-CASES = [T5, EPSILON, GATED_GELU, LM_HEAD, UNSCALED_HEAD]
+CASES = [T5, ENCODER, EPSILON, GATED_GELU, LM_HEAD, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, UNSCALED_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -34,6 +34,33 @@ BERT = Case(
     },
 )
 
+CAUSAL_LM = Case(
+    category="text-encoder",
+    family="bert",
+    variant="causal-lm",
+    model="BertLMHeadModel",
+    recorded_from="4818dd48e1518712",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "is_decoder": True,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 EPSILON = Case(
     category="text-encoder",
     family="bert",
@@ -88,6 +115,112 @@ MASKED_LM = Case(
         "token_type_ids": integers(("batch", "sequence"), below=3),
     },
     outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="bert",
+    variant="multiple-choice",
+    model="BertForMultipleChoice",
+    recorded_from="7774701ae89f5457",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+NEXT_SENTENCE_PREDICTION = Case(
+    category="text-encoder",
+    family="bert",
+    variant="next-sentence-prediction",
+    model="BertForNextSentencePrediction",
+    recorded_from="0eb3bce12bca82ae",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+PRETRAINING = Case(
+    category="text-encoder",
+    family="bert",
+    variant="pretraining",
+    model="BertForPreTraining",
+    recorded_from="f49cdaa6c88cd6ab",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={
+        "prediction_logits": ("batch", "sequence", "vocab"),
+        "seq_relationship_logits": ("batch", "labels"),
+    },
+)
+
+QUESTION_ANSWERING = Case(
+    category="text-encoder",
+    family="bert",
+    variant="question-answering",
+    model="BertForQuestionAnswering",
+    recorded_from="9f79431794962a3a",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
 )
 
 RELU = Case(
@@ -147,7 +280,34 @@ SEQUENCE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [BERT, EPSILON, MASKED_LM, RELU, SEQUENCE_CLASSIFICATION]
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder",
+    family="bert",
+    variant="token-classification",
+    model="BertForTokenClassification",
+    recorded_from="017e78da1e0ea660",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [BERT, CAUSAL_LM, EPSILON, MASKED_LM, MULTIPLE_CHOICE, NEXT_SENTENCE_PREDICTION, PRETRAINING, QUESTION_ANSWERING, RELU, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

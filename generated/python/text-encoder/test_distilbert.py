@@ -29,7 +29,80 @@ DISTILBERT = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
-CASES = [DISTILBERT]
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="distilbert",
+    variant="multiple-choice",
+    model="DistilBertForMultipleChoice",
+    recorded_from="9f5222bee6297e34",
+    decodes_along=None,
+    config={
+        "dim": 48,
+        "hidden_dim": 44,
+        "max_position_embeddings": 67,
+        "n_heads": 6,
+        "n_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+QUESTION_ANSWERING = Case(
+    category="text-encoder",
+    family="distilbert",
+    variant="question-answering",
+    model="DistilBertForQuestionAnswering",
+    recorded_from="f73772fdc0e878cb",
+    decodes_along=None,
+    config={
+        "dim": 48,
+        "hidden_dim": 44,
+        "max_position_embeddings": 67,
+        "n_heads": 6,
+        "n_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder",
+    family="distilbert",
+    variant="token-classification",
+    model="DistilBertForTokenClassification",
+    recorded_from="817e00def89701c7",
+    decodes_along=None,
+    config={
+        "dim": 48,
+        "hidden_dim": 44,
+        "max_position_embeddings": 67,
+        "n_heads": 6,
+        "n_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [DISTILBERT, MULTIPLE_CHOICE, QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

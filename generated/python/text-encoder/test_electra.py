@@ -58,7 +58,82 @@ EPSILON = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
-CASES = [ELECTRA, EPSILON]
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="electra",
+    variant="multiple-choice",
+    model="ElectraForMultipleChoice",
+    recorded_from="b4fa0e75987e7210",
+    decodes_along=None,
+    config={
+        "embedding_size": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+PRETRAINING = Case(
+    category="text-encoder",
+    family="electra",
+    variant="pretraining",
+    model="ElectraForPreTraining",
+    recorded_from="fc3a02c69b2cb8e1",
+    decodes_along=None,
+    config={
+        "embedding_size": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={"logits": ("batch", "sequence")},
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder",
+    family="electra",
+    variant="token-classification",
+    model="ElectraForTokenClassification",
+    recorded_from="9c189ea17edc43da",
+    decodes_along=None,
+    config={
+        "embedding_size": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [ELECTRA, EPSILON, MULTIPLE_CHOICE, PRETRAINING, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -62,7 +62,82 @@ EPSILON = Case(
     },
 )
 
-CASES = [ROBERTA, EPSILON]
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="roberta",
+    variant="multiple-choice",
+    model="RobertaForMultipleChoice",
+    recorded_from="03d17d83028d2cac",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+QUESTION_ANSWERING = Case(
+    category="text-encoder",
+    family="roberta",
+    variant="question-answering",
+    model="RobertaForQuestionAnswering",
+    recorded_from="787acc0e58b29152",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder",
+    family="roberta",
+    variant="token-classification",
+    model="RobertaForTokenClassification",
+    recorded_from="bbb4d16026a49a4c",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [ROBERTA, EPSILON, MULTIPLE_CHOICE, QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

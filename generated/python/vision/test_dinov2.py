@@ -52,7 +52,28 @@ EPSILON = Case(
     },
 )
 
-CASES = [DINOV2, EPSILON]
+IMAGE_CLASSIFICATION = Case(
+    category="vision",
+    family="dinov2",
+    variant="image-classification",
+    model="Dinov2ForImageClassification",
+    recorded_from="3346a7475e7bcfe9",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "image_size": 20,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 7,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 20, 20)},
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [DINOV2, EPSILON, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

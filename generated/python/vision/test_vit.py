@@ -79,6 +79,29 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
+MASKED_IMAGE_MODELING = Case(
+    category="vision",
+    family="vit",
+    variant="masked-image-modeling",
+    model="ViTForMaskedImageModeling",
+    recorded_from="347b7f36fd231c5c",
+    decodes_along=None,
+    config={
+        "encoder_stride": 5,
+        "hidden_size": 36,
+        "image_size": 15,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_channels": 3,
+        "num_hidden_layers": 3,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 15, 15)},
+    outputs={"reconstruction": ("batch", "channels", "height", "width")},
+)
+
 NON_SQUARE = Case(
     category="vision",
     family="vit",
@@ -104,7 +127,7 @@ NON_SQUARE = Case(
     },
 )
 
-CASES = [VIT, EPSILON, IMAGE_CLASSIFICATION, NON_SQUARE]
+CASES = [VIT, EPSILON, IMAGE_CLASSIFICATION, MASKED_IMAGE_MODELING, NON_SQUARE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

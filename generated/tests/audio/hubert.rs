@@ -58,3 +58,76 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&HUBERT, ort::graph().unoptimised());
     }
 }
+
+/// The classification head on the mean over time.
+mod audio_classification {
+    use super::*;
+
+    const AUDIO_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "hubert",
+        variant: Some("audio-classification"),
+        recorded_from: "f1da8eb1f7f9c33e",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The CTC head.
+mod ctc {
+    use super::*;
+
+    const CTC: Case = Case {
+        category: "audio",
+        family: "hubert",
+        variant: Some("ctc"),
+        recorded_from: "9027faa187eaced3",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CTC, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CTC, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CTC, ort::graph().unoptimised());
+        }
+    }
+}

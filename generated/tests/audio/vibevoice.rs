@@ -8,7 +8,7 @@ const VIBEVOICE: Case = Case {
     category: "audio",
     family: "vibevoice",
     variant: None,
-    recorded_from: "5eebb6c8afd19819",
+    recorded_from: "4e77820782cf12db",
 };
 
 mod on_ort {

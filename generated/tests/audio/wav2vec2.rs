@@ -59,6 +59,117 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The classification head on the mean over time.
+mod audio_classification {
+    use super::*;
+
+    const AUDIO_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "wav2vec2",
+        variant: Some("audio-classification"),
+        recorded_from: "c34a90a279b760df",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The head that labels every frame.
+mod audio_frame_classification {
+    use super::*;
+
+    const AUDIO_FRAME_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "wav2vec2",
+        variant: Some("audio-frame-classification"),
+        recorded_from: "f201aec19b5dabaa",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The head that embeds the speaker.
+mod audio_xvector {
+    use super::*;
+
+    const AUDIO_XVECTOR: Case = Case {
+        category: "audio",
+        family: "wav2vec2",
+        variant: Some("audio-xvector"),
+        recorded_from: "5a0a85533baa0513",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_XVECTOR, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_XVECTOR, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_XVECTOR, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The CTC head.
 mod ctc {
     use super::*;

@@ -175,6 +175,84 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The classification head on the encoder.
+mod audio_classification {
+    use super::*;
+
+    const AUDIO_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "whisper",
+        variant: Some("audio-classification"),
+        recorded_from: "848a000af861d158",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The decoder alone.
+mod causal_lm {
+    use super::*;
+
+    const CAUSAL_LM: Case = Case {
+        category: "audio",
+        family: "whisper",
+        variant: Some("causal-lm"),
+        recorded_from: "ab78de13cfa0879b",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CAUSAL_LM, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CAUSAL_LM, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&CAUSAL_LM, ort::graph(), "target");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CAUSAL_LM, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// Feed-forwards of other sizes than 4 · d_model.
 mod feed_forward {
     use super::*;

@@ -3,3 +3,4 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod decision_transformer;
+mod pi0;

@@ -213,6 +213,44 @@ mod gelu {
     }
 }
 
+/// The classification head on the image encoder.
+mod image_classification {
+    use super::*;
+
+    const IMAGE_CLASSIFICATION: Case = Case {
+        category: "multimodal",
+        family: "clip",
+        variant: Some("image-classification"),
+        recorded_from: "0df5b7248853b1e3",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &IMAGE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The text part alone.
 mod text {
     use super::*;

@@ -88,3 +88,41 @@ mod epsilon {
         }
     }
 }
+
+/// The classification head on the image encoder.
+mod image_classification {
+    use super::*;
+
+    const IMAGE_CLASSIFICATION: Case = Case {
+        category: "multimodal",
+        family: "siglip",
+        variant: Some("image-classification"),
+        recorded_from: "6e9ff75d345d91cd",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &IMAGE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -5,4 +5,7 @@
 mod bamba;
 mod falcon_h1;
 mod granitemoehybrid;
+mod jamba;
+mod mamba;
 mod mamba2;
+mod minimax;

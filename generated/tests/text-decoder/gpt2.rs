@@ -104,6 +104,120 @@ mod lm_head {
     }
 }
 
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-decoder",
+        family: "gpt2",
+        variant: Some("question-answering"),
+        recorded_from: "d5af35735cd81fad",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The sequence classification head.
+mod sequence_classification {
+    use super::*;
+
+    const SEQUENCE_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "gpt2",
+        variant: Some("sequence-classification"),
+        recorded_from: "3db6851ca3682cf5",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &SEQUENCE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "gpt2",
+        variant: Some("token-classification"),
+        recorded_from: "924f05c10d02cb1a",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// A language modelling head of its own.
 mod untied_head {
     use super::*;

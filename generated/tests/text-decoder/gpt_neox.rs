@@ -73,3 +73,79 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&GPT_NEOX, ort::graph().unoptimised());
     }
 }
+
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-decoder",
+        family: "gpt_neox",
+        variant: Some("question-answering"),
+        recorded_from: "62d59a8d06eb98bb",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "gpt_neox",
+        variant: Some("token-classification"),
+        recorded_from: "347601f4828def89",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

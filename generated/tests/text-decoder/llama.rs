@@ -541,6 +541,82 @@ mod llama3_rope {
     }
 }
 
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-decoder",
+        family: "llama",
+        variant: Some("question-answering"),
+        recorded_from: "0ed831209e1b5b91",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The sequence classification head.
+mod sequence_classification {
+    use super::*;
+
+    const SEQUENCE_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "llama",
+        variant: Some("sequence-classification"),
+        recorded_from: "882cdac8142ea0ef",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &SEQUENCE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The head tied to the embeddings.
 mod tied_head {
     use super::*;
@@ -609,6 +685,44 @@ mod tied_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&TIED_HEAD, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "llama",
+        variant: Some("token-classification"),
+        recorded_from: "928bf508b5a7e962",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
         }
     }
 }

@@ -114,6 +114,44 @@ mod epsilon {
     }
 }
 
+/// The sequence classification head.
+mod sequence_classification {
+    use super::*;
+
+    const SEQUENCE_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "mistral",
+        variant: Some("sequence-classification"),
+        recorded_from: "c49bad4f998e3b5a",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &SEQUENCE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// A window shorter than the sequence.
 mod window {
     use super::*;

@@ -254,6 +254,82 @@ mod epsilon {
     }
 }
 
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-decoder",
+        family: "qwen2",
+        variant: Some("question-answering"),
+        recorded_from: "81160f0742a3ab6b",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The sequence classification head.
+mod sequence_classification {
+    use super::*;
+
+    const SEQUENCE_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "qwen2",
+        variant: Some("sequence-classification"),
+        recorded_from: "3596caf123e41733",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &SEQUENCE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// A window shorter than the sequence on all layers but the first.
 mod sliding_window {
     use super::*;
@@ -440,6 +516,44 @@ mod tied_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&TIED_HEAD, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-decoder",
+        family: "qwen2",
+        variant: Some("token-classification"),
+        recorded_from: "d11ae9a87c8af8b0",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
         }
     }
 }

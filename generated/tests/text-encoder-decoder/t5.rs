@@ -136,6 +136,41 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The encoder alone.
+mod encoder {
+    use super::*;
+
+    const ENCODER: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("encoder"),
+        recorded_from: "de951fa187253def",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ENCODER, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ENCODER, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ENCODER, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// An RMS norm epsilon that float32 can tell from zero.
 mod epsilon {
     use super::*;
@@ -338,6 +373,120 @@ mod lm_head {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&LM_HEAD, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("question-answering"),
+        recorded_from: "a2b68f1e7aa50007",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The sequence classification head.
+mod sequence_classification {
+    use super::*;
+
+    const SEQUENCE_CLASSIFICATION: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("sequence-classification"),
+        recorded_from: "f2c0ac22d3f2377a",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &SEQUENCE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("token-classification"),
+        recorded_from: "b84b5f59cd69c21b",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
         }
     }
 }

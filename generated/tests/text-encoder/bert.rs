@@ -144,6 +144,41 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The same layers as a causal decoder.
+mod causal_lm {
+    use super::*;
+
+    const CAUSAL_LM: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("causal-lm"),
+        recorded_from: "4818dd48e1518712",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CAUSAL_LM, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CAUSAL_LM, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CAUSAL_LM, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// A layer norm epsilon that float32 can tell from zero.
 mod epsilon {
     use super::*;
@@ -277,6 +312,155 @@ mod masked_lm {
     }
 }
 
+/// The head that chooses among continuations, two for each question.
+mod multiple_choice {
+    use super::*;
+
+    const MULTIPLE_CHOICE: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("multiple-choice"),
+        recorded_from: "7774701ae89f5457",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MULTIPLE_CHOICE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The head that tells whether a sentence follows.
+mod next_sentence_prediction {
+    use super::*;
+
+    const NEXT_SENTENCE_PREDICTION: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("next-sentence-prediction"),
+        recorded_from: "0eb3bce12bca82ae",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &NEXT_SENTENCE_PREDICTION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// Both pretraining heads at once.
+mod pretraining {
+    use super::*;
+
+    const PRETRAINING: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("pretraining"),
+        recorded_from: "f49cdaa6c88cd6ab",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("question-answering"),
+        recorded_from: "9f79431794962a3a",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// ReLU where the checkpoint has GELU.
 mod relu {
     use super::*;
@@ -358,6 +542,44 @@ mod sequence_classification {
         fn forward_matches_reference() {
             check::forward_matches_reference(
                 &SEQUENCE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("token-classification"),
+        recorded_from: "017e78da1e0ea660",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
                 ort::graph().unoptimised(),
             );
         }

@@ -98,3 +98,114 @@ mod epsilon {
         }
     }
 }
+
+/// The head that chooses among continuations, two for each question.
+mod multiple_choice {
+    use super::*;
+
+    const MULTIPLE_CHOICE: Case = Case {
+        category: "text-encoder",
+        family: "electra",
+        variant: Some("multiple-choice"),
+        recorded_from: "b4fa0e75987e7210",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MULTIPLE_CHOICE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The head that tells replaced tokens.
+mod pretraining {
+    use super::*;
+
+    const PRETRAINING: Case = Case {
+        category: "text-encoder",
+        family: "electra",
+        variant: Some("pretraining"),
+        recorded_from: "fc3a02c69b2cb8e1",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-encoder",
+        family: "electra",
+        variant: Some("token-classification"),
+        recorded_from: "9c189ea17edc43da",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -98,3 +98,117 @@ mod epsilon {
         }
     }
 }
+
+/// The head that chooses among continuations, two for each question.
+mod multiple_choice {
+    use super::*;
+
+    const MULTIPLE_CHOICE: Case = Case {
+        category: "text-encoder",
+        family: "roberta",
+        variant: Some("multiple-choice"),
+        recorded_from: "03d17d83028d2cac",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MULTIPLE_CHOICE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The head that marks where an answer starts and ends.
+mod question_answering {
+    use super::*;
+
+    const QUESTION_ANSWERING: Case = Case {
+        category: "text-encoder",
+        family: "roberta",
+        variant: Some("question-answering"),
+        recorded_from: "787acc0e58b29152",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The token classification head.
+mod token_classification {
+    use super::*;
+
+    const TOKEN_CLASSIFICATION: Case = Case {
+        category: "text-encoder",
+        family: "roberta",
+        variant: Some("token-classification"),
+        recorded_from: "bbb4d16026a49a4c",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TOKEN_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -273,6 +273,44 @@ mod image_classification {
     }
 }
 
+/// The decoder that draws the image again.
+mod masked_image_modeling {
+    use super::*;
+
+    const MASKED_IMAGE_MODELING: Case = Case {
+        category: "vision",
+        family: "vit",
+        variant: Some("masked-image-modeling"),
+        recorded_from: "347b7f36fd231c5c",
+    };
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MASKED_IMAGE_MODELING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// An image that is wider than high.
 mod non_square {
     use super::*;

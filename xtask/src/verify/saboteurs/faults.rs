@@ -9,6 +9,9 @@ pub struct Fault {
     pub in_config: bool,
     /// Whether it can be in how the backend is called; such a one may make the call fail.
     pub in_calls: bool,
+    /// Whether it may fail to run wherever it is planted: a mask can say how many features there are, and
+    /// another number of them fits nowhere.
+    pub may_fail: bool,
     /// What a reference must have so that the fault shows.
     pub shows_with: &'static str,
 }
@@ -18,6 +21,7 @@ const fn fault(name: &'static str, shows_with: &'static str) -> Fault {
         name,
         in_config: false,
         in_calls: false,
+        may_fail: false,
         shows_with,
     }
 }
@@ -32,6 +36,14 @@ const fn in_config(fault: Fault) -> Fault {
 const fn in_calls(fault: Fault) -> Fault {
     Fault {
         in_calls: true,
+        ..fault
+    }
+}
+
+const fn of_masks(fault: Fault) -> Fault {
+    Fault {
+        in_calls: true,
+        may_fail: true,
         ..fault
     }
 }
@@ -58,11 +70,11 @@ pub const FAULTS: [Fault; 16] = [
         "a last layer that reaches an output",
     )),
     fault("logits-scaled", "an output that is no ranking alone"),
-    in_calls(fault(
+    of_masks(fault(
         "mask-dropped",
         "a row that is shorter than the longest, and outputs where it is not",
     )),
-    in_calls(fault(
+    of_masks(fault(
         "mask-inverted",
         "a row that is shorter than the longest",
     )),

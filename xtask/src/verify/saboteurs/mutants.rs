@@ -103,13 +103,15 @@ impl Mutant {
 
     /// What became of it, from what the checks said and from float64, if that was asked.
     fn judged(&self) -> Status {
+        let fault = faults::find(&self.fault);
+        let may_fail = fault.is_some_and(|fault| fault.may_fail);
         // Where a graph is run, a fault of the same name is in the graph.
-        let fault = faults::find(&self.fault).filter(|_| self.backend == NATIVE);
-        let in_calls = fault.is_some_and(|fault| fault.in_calls);
+        let fault = fault.filter(|_| self.backend == NATIVE);
+        let may_fail = may_fail || fault.is_some_and(|fault| fault.in_calls);
         let in_config = fault.is_some_and(|fault| fault.in_config);
         let said = |wanted: Said| {
             let mut checks = self.checks.iter();
-            checks.any(|check| said(check.outcome, in_calls) == wanted)
+            checks.any(|check| said(check.outcome, may_fail) == wanted)
         };
         if said(Said::Noticed) && !self.contradicts_itself() {
             Status::Detected
@@ -150,12 +152,12 @@ enum Said {
 ///
 /// A model that cannot be built or run is noticed by everybody, so that proves nothing about a check;
 /// but a call that the backend refuses to answer is what a fault in calls should come to.
-fn said(outcome: Outcome, in_calls: bool) -> Said {
+fn said(outcome: Outcome, may_fail: bool) -> Said {
     match outcome {
         Outcome::Mismatch | Outcome::Nonfinite => Said::Noticed,
         // The harness wrote this of one mutant, so no guess is needed whose death it was.
         Outcome::TimedOut | Outcome::OutOfMemory | Outcome::Crashed => Said::Noticed,
-        Outcome::RunFailed if in_calls => Said::Noticed,
+        Outcome::RunFailed if may_fail => Said::Noticed,
         Outcome::LoadFailed | Outcome::RunFailed => Said::Broke,
         Outcome::Pass
         | Outcome::Refused
