@@ -137,10 +137,10 @@ fn another(id: i64, below: i64, special: &[i64]) -> i64 {
 }
 
 /// The ids that the config gives a meaning: transformers calls these fields `*_token_id`,
-/// `*_token_ids` and `*_token_index`, at any depth.
+/// `*_token_ids`, `*_token_index` and, of an image's placeholders, `*_patch_id`, at any depth.
 pub(super) fn special_ids(config: &Value) -> Vec<i64> {
     let is_id = |key: &str| {
-        ["_token_id", "_token_ids", "_token_index"]
+        ["_token_id", "_token_ids", "_token_index", "_patch_id"]
             .iter()
             .any(|end| key.ends_with(end))
     };
@@ -167,11 +167,11 @@ mod tests {
     fn special_ids_are_found_at_any_depth() {
         let config = json!({
             "pad_token_id": 0, "eos_token_id": [2, 3], "vocab_size": 9, "bos_token_id": null,
-            "text_config": {"image_token_index": 7},
+            "text_config": {"image_token_index": 7, "image_patch_id": 8},
         });
         let mut found = special_ids(&config);
         found.sort_unstable();
-        assert_eq!(found, [0, 2, 3, 7]);
+        assert_eq!(found, [0, 2, 3, 7, 8]);
     }
 
     #[test]
