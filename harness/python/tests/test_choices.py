@@ -203,3 +203,34 @@ def test_neighbours_change_places_pair_by_pair():
     (choice,) = made(lambda x: x.topk(3), torch.tensor([[0.4, 0.1, 0.3, 0.2]], dtype=torch.float64))
     close = choices.np.array([[True, True, False]])
     assert [other.tolist() for other in choices.otherwise(choice, close)] == [[[2, 0, 3]], [[0, 3, 2]]]
+
+
+@pytest.mark.parametrize(
+    ("model", "seen"),
+    [
+        (lambda x: x[x.max(0)[1]], 1),
+        (lambda x: x[(-x).min(0).indices], 1),
+        (lambda x: (x - x.max(0, keepdim=True).values).sum(), 1),
+        (lambda x: x.max() + x.min(), 0),
+    ],
+    ids=["place of the largest", "place of the smallest", "largest", "over all"],
+)
+def test_the_place_of_an_extreme_is_a_choice(model, seen):
+    assert compare_freely(model, CLEAR) == seen
+
+
+def test_an_extreme_whose_place_is_not_read_may_be_in_either():
+    assert compare_freely(lambda x: (x - x.max(0).values).sum(), CLOSE) == 1
+    with pytest.raises(Refused, match="max .* decided by"):
+        compare_freely(lambda x: x[x.max(0).indices], CLOSE)
+
+
+@pytest.mark.parametrize(("away", "lost", "refused"), [(5e-5, 1e-9, False), (5e-5, 2e-6, True), (5e-7, 1e-9, True)])
+def test_a_step_is_as_near_as_float32_was_off(away, lost, refused):
+    high = torch.tensor([1.0 + away], dtype=torch.float64)
+    low, high = (made(lambda x: x.to(torch.int64), value)[0] for value in (high + lost, high))
+    if refused:
+        with pytest.raises(Refused, match="decided by"):
+            choices.compare_one("to integer", low, high)
+    else:
+        choices.compare_one("to integer", low, high)

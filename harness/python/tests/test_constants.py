@@ -79,3 +79,29 @@ def test_a_convolution_in_three_dimensions_is_exported_with_and_without_bias(bia
     arrays = {"x": np.random.default_rng(0).normal(size=(2, 2, 2, 6, 6)).astype(np.float32)}
     with torch.no_grad():
         assert np.allclose(ran(case, model, arrays), live.run(case, model, arrays)["y"], atol=1e-5)
+
+
+class Strided(torch.nn.Module):
+    """Keeps its stride as a tensor and pads by what follows from it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("stride", torch.tensor(4), persistent=False)
+        self.norm = torch.nn.BatchNorm1d(2)
+
+    def forward(self, x):
+        frames = torch.ceil(x.shape[-1] / self.stride).to(torch.int64)
+        return {"y": torch.nn.functional.pad(x, (0, int(frames * self.stride - x.shape[-1]))).reshape(x.shape[0], -1, 4).prod(-1).sum(-1)}
+
+
+def test_whole_numbers_in_buffers_are_known_while_tracing():
+    case, model = case_of({}, 10), Strided()
+    arrays = {"x": np.random.default_rng(0).normal(size=(2, 10)).astype(np.float32)}
+    assert [name for _, name in constants.whole_numbers(model)] == ["stride"]
+    assert np.allclose(ran(case, model, arrays), live.run(case, model, arrays)["y"], atol=1e-5)
+    assert list(dict(model.named_buffers())) == ["stride", "norm.running_mean", "norm.running_var", "norm.num_batches_tracked"]
+
+
+@pytest.mark.parametrize(("dtype", "known"), [(torch.int64, True), (torch.bool, True), (torch.float32, False), (None, False)])
+def test_what_is_made_empty_is_known_if_it_holds_whole_numbers(dtype, known):
+    assert constants.Folded([]).follows(torch.empty, (3,), {} if dtype is None else {"dtype": dtype}) is known

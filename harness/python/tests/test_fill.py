@@ -118,9 +118,9 @@ def test_a_buffer_that_waits_as_a_constant_is_filled(tensor, expected):
 
 @pytest.mark.parametrize(
     ("name", "gain", "expected"),
-    [("bn.running_var", 1.0, (0.25, 1.0)), ("bn.running_var", 2.0, (0.0625, 0.25)), ("bn.running_mean", 2.0, (0.25, 1.0)), ("bn.weight", 4.0, (0.25, 1.0))],
+    [("bn.running_var", 1.0, (0.25, 1.0)), ("bn.running_var", 2.0, (0.0625, 0.25)), ("bn.running_mean", 2.0, (0.25, 1.0)), ("bn.weight", 4.0, (0.25, 1.0)), ("conv.weight_g", 2.0, (0.433, 1.73)), ("conv.parametrizations.weight.original0", 1.0, (0.25, 1.0))],
 )
-def test_only_variances_are_calmed(name, gain, expected):
+def test_only_what_normalises_amplifies(name, gain, expected):
     weight = fill.calmed(fill.Weight(name, (3,), "f32", 0.25, 1.0), gain)
     assert (weight.scale, weight.mean) == expected
 

@@ -72,11 +72,19 @@ def test_a_parameter_may_be_a_part_of_a_saved_weight(part, place):
 
 @pytest.mark.parametrize(
     "part",
-    [lambda a: a[:2, :2], lambda a: a[::2], lambda a: a[:1, 0], lambda a: a[:2] + np.float32(1e-7), lambda a: a[:2].astype(np.float64)],
-    ids=["a corner", "every other row", "fewer axes", "changed", "another type"],
+    [lambda a: a[:2, :2], lambda a: a[:, ::2], lambda a: a[:1, 0], lambda a: a[:2] + np.float32(1e-7), lambda a: a[:2].astype(np.float64)],
+    ids=["a corner", "every other column", "fewer axes", "changed", "another type"],
 )
 def test_what_is_no_part_along_one_axis_is_not_found(part):
     assert onnx_file.Composer([A, B]).find(np.ascontiguousarray(part(arrays(B)[0])), "x", is_parameter=True) is None
+
+
+def test_a_parameter_may_be_rows_of_a_saved_weight_in_another_order():
+    composer = onnx_file.Composer([A, B])
+    assert composer.find(arrays(B)[0][[2, 0]], "x", is_parameter=True) == "x"
+    assert composer.used == {"b"}
+    (node,), (rows,) = composer.nodes, composer.constants
+    assert (node.op_type, onnx.numpy_helper.to_array(rows).tolist()) == ("Gather", [2, 0])
 
 
 def chained(*errors):
@@ -85,16 +93,53 @@ def chained(*errors):
     return errors[0]
 
 
+DATA = chained(RuntimeError("Failed to export"), ValueError("Could not guard on data-dependent expression u0 > 1"))
+COMPLEX = chained(RuntimeError("Failed to export"), ValueError("No decompositions registered for the complex-valued input"))
+
+
+def helped(*errors):
+    """What is given, attempt by attempt, while a model raises one error after the other."""
+    named = type("Named", (), {"model": torch.nn.Linear(1, 1), "modes": []})()
+    seen, left = [], list(errors)
+
+    def attempt():
+        real = torch._functorch.config.fake_tensor_propagate_real_tensors
+        seen.append((real, len(named.modes)))
+        if left:
+            raise left.pop(0)
+        return "exported"
+
+    try:
+        return graph.helped(named, attempt), seen
+    except Exception as error:  # noqa: BLE001
+        return error, seen
+
+
 @pytest.mark.parametrize(
-    ("error", "asks"),
+    ("errors", "given"),
     [
-        (ValueError("Could not guard on data-dependent expression u0 > 1"), True),
-        (chained(RuntimeError("Failed to export"), ValueError("data-dependent")), True),
-        (chained(RuntimeError("Failed to export"), ValueError("shapes differ")), False),
+        ([], [(False, 0)]),
+        ([DATA], [(False, 0), (True, 0)]),
+        ([COMPLEX], [(False, 0), (False, 1)]),
+        ([DATA, COMPLEX], [(False, 0), (True, 0), (True, 1)]),
     ],
 )
-def test_errors_that_ask_for_data(error, asks):
-    assert graph.asks_for_data(error) is asks
+def test_help_is_given_as_the_errors_ask_for_it(errors, given):
+    assert helped(*errors) == ("exported", given)
+    assert not torch._functorch.config.fake_tensor_propagate_real_tensors
+
+
+@pytest.mark.parametrize("errors", [[ValueError("shapes differ")], [DATA, DATA], [DATA, ValueError("other")], [MemoryError()]])
+def test_without_help_the_first_error_counts(errors):
+    error, seen = helped(*errors)
+    assert error is errors[0]
+    assert len(seen) == len(errors)
+
+
+def test_what_a_loops_body_reads_is_read():
+    body = onnx.helper.make_graph([onnx.helper.make_node("Mul", ["s", "w"], ["t"])], "body", [], [])
+    whole = onnx.helper.make_graph([onnx.helper.make_node("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)], "g", [], [])
+    assert onnx_file.names_read(whole) == {"x", "s", "w"}
 
 
 def test_a_transposed_or_changed_value_is_not_found():

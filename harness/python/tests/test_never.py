@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from touchstone import Case, floats  # noqa: E402
-from touchstone.recording import fill, never, sensitivity  # noqa: E402
+from touchstone.recording import discrete, fill, never, sensitivity  # noqa: E402
 from touchstone.recording.refusal import Refused  # noqa: E402
 
 CASE = Case(
@@ -26,6 +26,14 @@ class Small(torch.nn.Module):
         y = self.out(x)
         if self.kind == "cut off":
             return {"y": torch.cat([y, self.fc(x)], dim=-1)[:, :4]}
+        if self.kind == "detached":
+            return {"y": y + self.fc(x).detach()}
+        if self.kind == "without gradients":
+            with torch.no_grad():
+                other = self.fc(x)
+            return {"y": y + other}
+        if self.kind == "chosen":
+            return {"y": y * (1 + torch.nn.functional.one_hot(self.fc(x).argmax(-1), 4))}
         if self.kind == "cancelled":
             return {"y": y * (self.fc.weight.sum() + torch.softmax(x + self.fc.bias.sum(), -1))}
         return {"y": y + torch.relu(self.fc(x))}
@@ -63,6 +71,9 @@ def inert(kind, silence=False, again=True):
         ("cut off", {"fc.bias": never.REASON, "fc.weight": never.REASON}),
         ("cancelled", {"fc.bias": never.REASON}),
         ("alive", {}),
+        ("detached", {}),
+        ("without gradients", {}),
+        ("chosen", {}),
     ],
 )
 def test_what_no_draw_lets_speak_is_listed(kind, expected):
@@ -87,3 +98,17 @@ def test_one_draw_with_an_effect_is_enough():
     asked = []
     assert never.silent(["a"], lambda draw: asked.append(draw) or (lambda name: draw == 2)) == set()
     assert asked == [0, 1, 2]
+
+
+@pytest.mark.parametrize("speaking", [[], [0], [3, 4], list(range(8))])
+def test_weights_that_speak_through_a_choice_are_found_by_halves(speaking):
+    pairs = [(torch.zeros(1), torch.ones(1)) for _ in range(8)]
+    moves = lambda: any(bool(pairs[number][0]) for number in speaking)  # noqa: E731
+    found = [number for number in range(8) if any(parameter is pairs[number][0] for parameter in discrete.heard(pairs, moves))]
+    assert found == speaking
+    assert not any(bool(parameter) for parameter, _ in pairs)
+
+
+def test_what_is_not_told_apart_in_time_counts_as_heard():
+    pairs = [(torch.zeros(1), torch.ones(1)) for _ in range(100)]
+    assert len(discrete.heard(pairs, lambda: True)) == 100

@@ -73,3 +73,22 @@ def test_the_default_dtype_comes_back():
     with pytest.raises(Refused), precision.proven_float64():
         from_numpy(X)
     assert torch.get_default_dtype() == before
+
+
+def test_what_a_model_was_given_in_float32_is_widened():
+    model = torch.nn.Linear(2, 2).double()
+    model.typed = torch.nn.Parameter(torch.tensor([0.1]))
+    model.table = torch.FloatTensor([0.3])
+    model.places = torch.arange(2)
+    precision.widen_constants(model)
+    precision.assert_double(model)
+    assert (model.table.dtype, float(model.table)) == (torch.float64, float(np.float32(0.3)))
+    assert model.places.dtype == torch.int64
+
+
+def test_a_buffer_in_float32_stays_to_be_judged():
+    model = torch.nn.Linear(2, 2).double()
+    model.register_buffer("computed", torch.ones(2))
+    precision.widen_constants(model)
+    with pytest.raises(Refused, match="lower precision held by the float64 model: computed"):
+        precision.assert_double(model)

@@ -13,11 +13,15 @@ from touchstone.recording.refusal import Refused
 SMALLEST_GAP = 1e-4
 
 STEPS = {"round": np.round, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "to integer": np.trunc}
+#: How many times as far as float32 was off a number has to be from a step.
+ROUNDINGS = 64
 #: Half of the lowest float32: nothing that was computed is as low.
 MASKED = 0.5 * float(np.finfo(np.float32).min)
 
 aten = torch.ops.aten
-RANKED = {aten.topk: "topk", aten.sort: "sort", aten.argsort: "argsort", aten.argmax: "argmax", aten.argmin: "argmin"}
+RANKED = {aten.topk: "topk", aten.sort: "sort", aten.argsort: "argsort", aten.argmax: "argmax", aten.argmin: "argmin", aten.max: "max", aten.min: "min"}
+#: Those that choose one place.
+FIRST = ("argmax", "argmin", "max", "min")
 ROUNDED = {aten.round: "round", aten.floor: "floor", aten.ceil: "ceil", aten.trunc: "trunc"}
 COMPARED = {aten.gt, aten.ge, aten.lt, aten.le, aten.eq, aten.ne}
 
@@ -67,13 +71,16 @@ class Otherwise(Choices):
         if isinstance(result, torch.Tensor):
             return self.chosen.reshape(result.shape).to(result.dtype)
         indices = self.chosen.reshape(result[1].shape).to(result[1].dtype)
+        if self.made[-1].operator in FIRST:
+            # Which place it was; what was found there is as good as the same.
+            return result[0], indices
         return args[0].gather(self.made[-1].axis, indices), indices
 
 
 def seen(func, operand: torch.Tensor, args, kwargs, result) -> Choice | None:
     """The choice that an operator made, if it makes one."""
     packet = func.overloadpacket
-    if packet in RANKED:
+    if packet in RANKED and (isinstance(result, tuple | list) or packet not in (aten.max, aten.min)):
         return ranked(RANKED[packet], func, operand, args, kwargs, result)
     if packet in ROUNDED:
         return Choice(ROUNDED[packet], array(operand), array(result))
@@ -88,13 +95,13 @@ def seen(func, operand: torch.Tensor, args, kwargs, result) -> Choice | None:
 def ranked(name: str, func, operand, args, kwargs, result) -> Choice:
     given = dict(zip([argument.name for argument in func._schema.arguments], args)) | kwargs
     indices = result if isinstance(result, torch.Tensor) else result[1]
-    if name in ("argmax", "argmin"):
+    if name in FIRST:
         axis, count = given.get("dim"), 1
         if axis is None:
             operand, indices, axis = operand.reshape(-1), indices.reshape(-1), 0
     else:
         axis, count = given.get("dim", -1), given.get("k", None)
-    sign = -1.0 if name == "argmin" else 1.0
+    sign = -1.0 if name in ("argmin", "min") else 1.0
     return Choice(name, sign * array(operand), array(indices), axis, count)
 
 
@@ -144,16 +151,27 @@ def compare_one(where: str, low: Choice, high: Choice) -> None:
         return
     if not np.array_equal(low.chosen, high.chosen):
         raise Doubtful(f"{where}: float32 and float64 choose differently", made[0].chosen)
+    least = SMALLEST_GAP
     if high.axis is not None:
         gaps = rank_gaps(high, inexact)
     elif high.operator in STEPS:
-        gaps = step_gaps(high, inexact)
+        gaps, least = step_gaps(high, inexact), smallest_step(low, high, inexact)
     else:
         return
     smallest = float(gaps.min(initial=np.inf))
-    if smallest < SMALLEST_GAP:
-        message = f"{where}: decided by {smallest:.1e} of the largest value (valid: at least {SMALLEST_GAP:.0e})"
-        raise Doubtful(message, *otherwise(made[1], gaps < SMALLEST_GAP))
+    if smallest < least:
+        message = f"{where}: decided by {smallest:.1e} of the largest value (valid: at least {least:.0e})"
+        raise Doubtful(message, *otherwise(made[1], gaps < least))
+
+
+def smallest_step(low: Choice, high: Choice, inexact: np.ndarray) -> float:
+    """How far a number has to be from its step: many times what float32 loses in any of them.
+
+    A rank is held against the largest value of its row, which says little of what was lost; a step stands by itself.
+    """
+    finite = inexact & np.isfinite(high.operand) & np.isfinite(low.operand)
+    lost = np.abs(low.operand[finite] - high.operand[finite]) / np.maximum(np.abs(high.operand[finite]), 1.0)
+    return min(SMALLEST_GAP, max(ROUNDINGS * float(lost.max(initial=0.0)), 1e-6))
 
 
 def otherwise(choice: Choice, close: np.ndarray) -> list[np.ndarray]:
@@ -175,7 +193,7 @@ def swapped(choice: Choice, pairs: np.ndarray) -> np.ndarray:
         here, there = order[..., place].copy(), order[..., place + 1].copy()
         order[..., place] = np.where(pairs[..., place], there, here)
         order[..., place + 1] = np.where(pairs[..., place], here, there)
-    count = choice.count if choice.count is not None else 1 if choice.operator.startswith("arg") and choice.operator != "argsort" else order.shape[-1]
+    count = choice.count if choice.count is not None else order.shape[-1]
     chosen = np.moveaxis(order[..., :count], -1, choice.axis)
     return chosen.reshape(choice.chosen.shape).astype(choice.chosen.dtype)
 

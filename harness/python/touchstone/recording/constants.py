@@ -1,6 +1,7 @@
 """What follows from constants alone, while a graph is traced: computed at once instead of being traced."""
 
 import contextlib
+from collections.abc import Iterator
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -8,7 +9,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_iter
 
 #: Functions that make a tensor out of plain numbers.
-MAKES = {torch.tensor, torch.as_tensor, torch.arange, torch.linspace, torch.empty}
+MAKES = {torch.tensor, torch.as_tensor, torch.arange, torch.linspace}
 
 
 def tuple_of_rows(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -55,11 +56,40 @@ class Folded(TorchFunctionMode):
             return False
         tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         if not tensors:
-            return func in MAKES
+            # What is made empty is written to: whole numbers by other constants, floats by what is traced.
+            made_empty = func is torch.empty and isinstance(dtype := kwargs.get("dtype"), torch.dtype) and not dtype.is_floating_point
+            return func in MAKES or made_empty
         return all(id(tensor) in self.known for tensor in tensors)
 
 
-def folded(call: dict) -> contextlib.AbstractContextManager:
-    """The mode, where a constant argument is a tensor."""
-    given = [value for value in call.values() if isinstance(value, torch.Tensor)]
+def folded(call: dict, others: list[torch.Tensor] | None = None) -> contextlib.AbstractContextManager:
+    """The mode, where a constant argument is a tensor or others are known."""
+    given = [value for value in call.values() if isinstance(value, torch.Tensor)] + (others or [])
     return Folded(given) if given else contextlib.nullcontext()
+
+
+def whole_numbers(model: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
+    """Buffers that hold one whole number each: strides and widths that a model keeps as tensors and computes with."""
+    counted = torch.nn.modules.batchnorm._NormBase
+    return [
+        (module, name)
+        for module in model.modules()
+        if not isinstance(module, counted)
+        for name, buffer in module.named_buffers(recurse=False)
+        if buffer.numel() == 1 and not buffer.is_floating_point() and not buffer.is_complex()
+    ]
+
+
+@contextlib.contextmanager
+def held_apart(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Those buffers as plain attributes: what is a buffer is traced, and its value is unknown then."""
+    places = whole_numbers(model)
+    held = [(module, name, module._buffers.pop(name)) for module, name in places]
+    for module, name, buffer in held:
+        object.__setattr__(module, name, buffer)
+    try:
+        yield [buffer for _, _, buffer in held]
+    finally:
+        for module, name, buffer in held:
+            object.__delattr__(module, name)
+            module._buffers[name] = buffer

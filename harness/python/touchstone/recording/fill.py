@@ -27,6 +27,8 @@ AROUND_ONE = 0.25
 #: What each normalisation by running statistics amplifies by, if the plain fill lets the signal die away: in a deep stack
 #: every activation takes some of it, and statistics around one give nothing back.
 GAINS = (1.0, 2.0, 4.0, 6.0, 8.0)
+#: The size of a matrix whose direction is another tensor, as weight normalisation saves them.
+NORMS = ("parametrizations.weight.original0", "weight_g")
 #: Constants below this (layer scales of 1e-6) would hide the block behind them.
 HIDING = 0.05
 
@@ -194,10 +196,17 @@ def short(value: float) -> float:
 
 
 def calmed(weight: Weight, gain: float) -> Weight:
-    """A normalisation that amplifies: statistics that fit small activations, as those of real checkpoints do."""
-    if gain == 1 or not weight.name.endswith("running_var") or weight.scale is None:
+    """A normalisation that amplifies, as those of real checkpoints do: statistics that fit small activations, norms that
+    make up for what activations take."""
+    if gain == 1 or weight.scale is None:
         return weight
-    return replace(weight, scale=short(weight.scale / gain**2), mean=short(weight.mean / gain**2))
+    factor = 1.0
+    if weight.name.endswith("running_var"):
+        factor = 1 / gain**2
+    elif weight.name.endswith(NORMS):
+        # Uniform initialisation leaves a layer with a gain of one over the root of three.
+        factor = SQRT3 * gain / 2
+    return weight if factor == 1 else replace(weight, scale=short(weight.scale * factor), mean=short(weight.mean * factor))
 
 
 def write(weights_: list[Weight], folder: Path, salt: str = "") -> None:

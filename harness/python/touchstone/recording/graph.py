@@ -4,17 +4,18 @@ import contextlib
 import inspect
 import io
 import logging
-import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 
-from touchstone import live
+from touchstone import forked, live
 from touchstone.case import Case
-from touchstone.recording import constants, translations
+from touchstone.recording import constants, swaps, tracing, translations
 
 OPSET = 20
 #: An upper limit that the exporter wants for a dynamic axis; larger than any recorded size.
@@ -37,11 +38,15 @@ class Named(torch.nn.Module):
     def __init__(self, case: Case, model: torch.nn.Module) -> None:
         super().__init__()
         self.model = model
+        #: What is switched on while the model is called, given anew for each call.
+        self.modes: list[Callable[[], contextlib.AbstractContextManager]] = []
         names = sorted(case.inputs)
         call = live.call_of(case, model)
 
         def forward(**inputs):
-            with constants.folded(call):
+            with contextlib.ExitStack() as stack:
+                for mode in (lambda: constants.folded(call), *self.modes):
+                    stack.enter_context(mode())
                 answer = live.outputs_of(case, model(**inputs, **call))
             return tuple(answer[name] for name in sorted(case.outputs))
 
@@ -60,19 +65,12 @@ def export(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dy
         name: {place: dims[axis] for place, axis in enumerate(kind.axes) if axis in dims}
         for name, kind in sorted(case.inputs.items())
     }
-    with quiet(), without_checks(), batched_experts(model), torch.no_grad():
-        try:
-            program = exported(case, named, arrays, shapes if dynamic else None)
-        except Exception as error:  # noqa: BLE001 - the exporter raises what it likes
-            if not asks_for_data(error):
-                raise
-            # Where Python asks what a tensor holds, it goes the way that the recorded inputs go; the graph is proven
-            # against PyTorch at both sizes as ever.
-            with torch._functorch.config.patch(fake_tensor_propagate_real_tensors=True):
-                program = exported(case, named, arrays, shapes if dynamic else None)
+    with quiet(), tracing.without_checks(), tracing.batched_experts(model), tracing.kept_dtypes(), torch.no_grad():
+        program = helped(named, lambda: exported(case, named, arrays, shapes if dynamic else None))
     proto = program.model_proto
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    parameters = {name for name, _ in named.named_parameters(remove_duplicate=False)}
+    # What is frozen and not saved was computed, like a buffer.
+    parameters = {name for name, parameter in named.named_parameters(remove_duplicate=False) if parameter.requires_grad}
     return Exported(proto, values, parameters, sorted(dynamic))
 
 
@@ -92,41 +90,60 @@ def exported(case: Case, named: Named, arrays: dict[str, np.ndarray], shapes: di
     )
 
 
-def asks_for_data(error: BaseException | None) -> bool:
-    """Whether tracing stopped where the code wants to know a value."""
+#: What helps where tracing stopped: what its error says, and the help by name; the first that is not yet given.
+HELPS = (
+    (r"data-dependent|DataDependent", "known numbers"),
+    (r"data-dependent|DataDependent", "real tensors"),
+    (r"complex-valued", "real unsqueeze"),
+    (r"broadcast", "no empty masks"),
+)
+
+
+def helped(named: Named, attempt: Callable[[], Any]) -> Any:
+    """Exports as transformers is, then with one help after the other, as the errors ask for them; the first error counts.
+
+    Whatever helps, the graph is proven against PyTorch at both sizes.
+    """
+    first, given = None, []
+    while True:
+        try:
+            with swaps.traceable(named.model), contextlib.ExitStack() as stack:
+                for help_ in given:
+                    give(named, help_, stack)
+                return attempt()
+        except Exception as error:  # noqa: BLE001 - the exporter raises what it likes
+            first = first or error
+            told = told_by(error)
+            fitting = [help_ for pattern, help_ in HELPS if help_ not in given and re.search(pattern, told)]
+            if "known numbers" in fitting and not constants.whole_numbers(named.model):
+                fitting.remove("known numbers")
+            if not fitting or forked.is_out_of_memory(error):
+                raise first
+            given.append(fitting[0])
+        finally:
+            named.modes = []
+
+
+def give(named: Named, help_: str, stack: contextlib.ExitStack) -> None:
+    if help_ == "known numbers":
+        known = stack.enter_context(constants.held_apart(named.model))
+        named.modes.append(lambda: constants.folded({}, known))
+    elif help_ == "real tensors":
+        # Where Python asks what a tensor holds, it goes the way that the recorded inputs go.
+        stack.enter_context(torch._functorch.config.patch(fake_tensor_propagate_real_tensors=True))
+    elif help_ == "real unsqueeze":
+        named.modes.append(tracing.RealUnsqueeze)
+    else:
+        stack.enter_context(tracing.without_empty_masks())
+
+
+def told_by(error: BaseException | None) -> str:
+    """All that an error and those behind it say."""
+    said = []
     while error is not None:
-        if "data-dependent" in str(error) or "DataDependent" in type(error).__name__:
-            return True
+        said.append(f"{type(error).__name__}: {error}")
         error = error.__cause__ or error.__context__
-    return False
-
-
-@contextlib.contextmanager
-def batched_experts(model: torch.nn.Module):
-    """Eager experts loop over those that were chosen, which cannot be exported; the batched form computes the same."""
-    if not getattr(model, "_can_set_experts_implementation", lambda: False)():
-        yield
-        return
-    before = model.get_experts_implementation()
-    model.set_experts_implementation("batched_mm")
-    try:
-        yield
-    finally:
-        model.set_experts_implementation(before)
-
-
-@contextlib.contextmanager
-def without_checks():
-    """transformers checks its own arguments with operators that ONNX lacks; the recorded runs have passed them."""
-    variable = "TRANSFORMERS_DISABLE_TORCH_CHECK"
-    before = os.environ.get(variable)
-    os.environ[variable] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop(variable)
-        if before is not None:
-            os.environ[variable] = before
+    return "\n".join(said)
 
 
 @contextlib.contextmanager

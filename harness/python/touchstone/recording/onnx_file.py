@@ -56,6 +56,21 @@ class Composer:
             self.nodes.append(helper.make_node("Slice", [name, *(f"{output}/{key}" for key in bounds)], [output]))
             self.used.add(name)
             return output
+        return self.picked(array, output)
+
+    def picked(self, array: np.ndarray, output: str) -> str | None:
+        """Rows of one weight in another order: heads are saved interleaved and held one after the other."""
+        wanted = [row.tobytes() for row in array] if array.ndim and array.size > 1 else []
+        for name, whole in self.arrays.items():
+            if not wanted or whole.ndim != array.ndim or whole.dtype != array.dtype or whole.shape[1:] != array.shape[1:]:
+                continue
+            place = {row.tobytes(): number for number, row in enumerate(whole)}
+            if all(row in place for row in wanted):
+                rows = f"{output}/rows"
+                self.constants.append(onnx.numpy_helper.from_array(np.array([place[row] for row in wanted], dtype=np.int64), rows))
+                self.nodes.append(helper.make_node("Gather", [name, rows], [output], axis=0))
+                self.used.add(name)
+                return output
         return None
 
     def plan(self, array: np.ndarray):
@@ -135,7 +150,7 @@ def store(exported: Exported, weights: list[Weight]) -> tuple[onnx.ModelProto, l
     model.CopyFrom(exported.model)
     graph = model.graph
     composer = Composer(weights)
-    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    read = names_read(graph) | {output.name for output in graph.output}
     renamed: dict[str, str] = {}
     kept: list[TensorProto] = []
     for tensor in graph.initializer:
@@ -159,6 +174,12 @@ def store(exported: Exported, weights: list[Weight]) -> tuple[onnx.ModelProto, l
     graph.node.extend(nodes)
     strip(model)
     return model, used
+
+
+def names_read(graph: onnx.GraphProto) -> set[str]:
+    """What nodes read, those of loops' bodies too."""
+    bodies = [attribute.g for node in graph.node for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
+    return {name for node in graph.node for name in node.input}.union(*map(names_read, bodies))
 
 
 def is_parameter(name: str, parameters: set[str]) -> bool:

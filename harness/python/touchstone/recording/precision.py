@@ -83,6 +83,21 @@ def proven_float64():
     proof.prove()
 
 
+def widen_constants(model: torch.nn.Module) -> None:
+    """What a model was given in float32 whatever is asked for: parameters that were typed so, tables that are plain attributes.
+
+    Their numbers are float32's for every backend, so the truth has the same, in float64. Buffers are computed, and stay to
+    be judged.
+    """
+    for parameter in model.parameters():
+        if parameter.dtype in LOWER:
+            parameter.data = parameter.data.double()
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor) and value.dtype in LOWER:
+                object.__setattr__(module, name, value.double())
+
+
 def assert_double(model: torch.nn.Module) -> None:
     """Refuses a float64 model that holds less."""
     tensors = [*model.named_parameters(), *model.named_buffers()]

@@ -1,17 +1,20 @@
 """Which weights the outputs depend on: one float64 backward of a random projection of all outputs."""
 
+import contextlib
 import copy
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from touchstone import live, weights
 from touchstone.case import Case
-from touchstone.recording import fill, never, precision
+from touchstone.recording import discrete, fill, never, precision, signal
 from touchstone.recording.refusal import Refused
 
 #: Below this share of the strongest weight's effect, a gradient in float64 is rounding.
@@ -38,7 +41,7 @@ def inert(
     case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight], redrawn: Redrawn | None = None
 ) -> list[tuple[str, str]]:
     """Weights that cannot matter, each with a reason that was derived; refused if there is none."""
-    effects, strongest, watch = measured(case, model, arrays, saved)
+    effects, strongest, watch = measured(case, model, arrays, saved, redrawn)
     if strongest == 0:
         raise Refused("no weight reaches the compared outputs")
     listed: dict[str, str | None] = {}
@@ -59,12 +62,12 @@ def inert(
 
 
 def measured(
-    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight]
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], saved: list[fill.Weight], redrawn: Redrawn | None = None
 ) -> tuple[dict[str, float | None], float, "Watch"]:
     """The effect of each weight that is filled, the strongest, and what was seen on the way."""
-    gradients, watch = saved_gradients(case, model, arrays)
+    gradients, watch = saved_gradients(case, model, arrays, redrawn)
     effects = {w.name: effect(w, gradients) for w in saved if w.scale is not None}
-    return effects, max((value for value in effects.values() if value is not None), default=0.0), watch
+    return effects, max((value for value in effects.values() if value is not None and value < np.inf), default=0.0), watch
 
 
 def heard(case: Case, saved: list[fill.Weight], model: torch.nn.Module, arrays: dict[str, np.ndarray]) -> Callable[[str], bool]:
@@ -128,26 +131,29 @@ def same_module(name: str, saved: str) -> bool:
 
 
 def effect(weight: fill.Weight, gradients: dict[str, torch.Tensor]) -> float | None:
-    """How far the projection moves if the weight moves by its own scale; None if nothing leads from it there."""
+    """How far the projection moves if the weight moves by its own scale; None if nothing leads from it there.
+
+    Infinite where only a choice leads there, which is no matter of how far.
+    """
     gradient = gradients.get(weight.name)
     if gradient is None or bool(torch.isnan(gradient).all()):
         return None
-    return float(torch.nan_to_num(gradient).abs().max()) * weight.scale
+    return float(torch.nan_to_num(gradient, posinf=torch.inf).abs().max()) * weight.scale
 
 
-def saved_gradients(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray]) -> tuple[dict[str, torch.Tensor], Watch]:
+def saved_gradients(
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], redrawn: Redrawn | None = None
+) -> tuple[dict[str, torch.Tensor], Watch]:
     """Gradients under the names of saved weights: written and read back as if they were the weights.
 
     `save_pretrained` splits and renames what the model holds joined; it does the same to gradients. NaN marks a
-    tensor that no path leads to.
+    tensor that no path leads to, infinity one that leads through a choice alone.
     """
-    try:
-        gradients, watch = backward(case, model, arrays, learned_buffers(model))
-    except RuntimeError:
-        # An operator that has no derivative by what it takes for a constant: buffers then count as reached.
-        gradients, watch = backward(case, model, arrays, [])
+    gradients, watch = any_backward(case, model, arrays)
     if gradients is None:
         return {}, watch
+    if redrawn is not None:
+        gradients |= through_choices(case, model, arrays, gradients, redrawn)
     shown = copy.deepcopy(model)
     with torch.no_grad():
         for tensor, original in zip(tensors_of(shown), tensors_of(model), strict=True):
@@ -161,6 +167,28 @@ def saved_gradients(case: Case, model: torch.nn.Module, arrays: dict[str, np.nda
                 module.running_var.fill_(torch.nan)
     with tempfile.TemporaryDirectory() as folder:
         return fill.saved(shown, Path(folder)), watch
+
+
+def through_choices(
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], gradients: dict[int, torch.Tensor | None], redrawn: Redrawn
+) -> dict[int, torch.Tensor]:
+    """Infinity for each parameter without a gradient that moves an output when it is drawn anew."""
+    without = [number for number, parameter in enumerate(model.parameters()) if gradients[id(parameter)] is None]
+    if not without:
+        return {}
+    others = list(redrawn(0)[0].parameters())
+    pairs = [(parameter, others[number].data) for number, parameter in enumerate(model.parameters()) if number in without]
+    with precision.float64():
+        truth = live.run(case, model, arrays, torch.float64)
+
+        def moves() -> bool:
+            try:
+                other = live.run(case, model, arrays, torch.float64)
+            except Exception:  # noqa: BLE001 - whatever it raises, the parameter was read
+                return True
+            return any(signal.differs(truth[name], other[name]) for name in truth)
+
+        return {id(parameter): torch.full_like(parameter, torch.inf) for parameter in discrete.heard(pairs, moves)}
 
 
 def tensors_of(model: torch.nn.Module) -> list[torch.Tensor]:
@@ -178,8 +206,45 @@ def learned_buffers(model: torch.nn.Module) -> list[torch.Tensor]:
     ]
 
 
+def any_backward(
+    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray]
+) -> tuple[dict[int, torch.Tensor | None] | None, Watch]:
+    """Gradients through everything that leads anywhere, as far as torch can give them."""
+    try:
+        return backward(case, model, arrays, learned_buffers(model), opened())
+    except RuntimeError:
+        pass
+    try:
+        # What a model writes to while it closes the graph cannot be written to with the graph open.
+        return backward(case, model, arrays, learned_buffers(model))
+    except RuntimeError:
+        # An operator that has no derivative by what it takes for a constant: buffers then count as reached.
+        return backward(case, model, arrays, [])
+
+
+class Undetached(TorchFunctionMode):
+    """`detach` stops gradients and no numbers."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in (torch.Tensor.detach, torch.detach):
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[None]:
+    """Gradients flow where the model would stop them: training does without them, numbers do not."""
+    nothing = mock.patch.multiple(torch.no_grad, __enter__=lambda self: None, __exit__=lambda self, *error: None)
+    with nothing, Undetached():
+        yield
+
+
 def backward(
-    case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], buffers: list[torch.Tensor]
+    case: Case,
+    model: torch.nn.Module,
+    arrays: dict[str, np.ndarray],
+    buffers: list[torch.Tensor],
+    opening: contextlib.AbstractContextManager | None = None,
 ) -> tuple[dict[int, torch.Tensor | None] | None, Watch]:
     """The gradient of each parameter and of some buffers, by identity; None if nothing reaches the outputs."""
     watch = Watch(model)
@@ -189,7 +254,8 @@ def backward(
             for leaf in leaves:
                 leaf.requires_grad_(True)
                 leaf.grad = None
-            outputs = live.forward(case, model, arrays, torch.float64)
+            with opening or contextlib.nullcontext():
+                outputs = live.forward(case, model, arrays, torch.float64)
             projected = sum((direction(name, value) * value).sum() for name, value in sorted(outputs.items()))
             if not projected.requires_grad:
                 return None, watch

@@ -30,6 +30,7 @@ def load(case: Case, folder: Path) -> Models:
     single = live.loaded(case, folder, torch.float32)
     with precision.float64():
         double = live.loaded(case, folder, torch.float64)
+    precision.widen_constants(double)
     precision.assert_double(double)
     assert_same_weights(single, double)
     return Models(single, double)

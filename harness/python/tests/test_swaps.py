@@ -1,0 +1,120 @@
+"""Every form that takes a helper's place while exporting computes what the helper computes."""
+
+import importlib
+import inspect
+from types import SimpleNamespace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from touchstone.recording import swaps  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def helper(family: str, name: str):
+    return getattr(importlib.import_module(f"transformers.models.{family}.modeling_{family}"), name)
+
+
+def first(answer):
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+def scanned():
+    dt, x, z = torch.randn(2, 6, 9), torch.randn(2, 6, 9), torch.randn(2, 6, 9)
+    B, C = torch.randn(2, 4, 9), torch.randn(2, 4, 9)
+    given = {"D": torch.randn(6), "z": z, "delta_bias": torch.randn(6), "delta_softplus": True, "return_last_state": True}
+    return (x, dt, -torch.rand(6, 4), B, C), given
+
+
+def ruled(decays, key_heads, value_heads):
+    query, key = torch.randn(2, 9, key_heads, 5), torch.randn(2, 9, key_heads, 5)
+    value, share = torch.randn(2, 9, value_heads, 3), torch.rand(2, 9, value_heads)
+    decay = -torch.rand(2, 9, value_heads, 5) if decays else -torch.rand(2, 9, value_heads)
+    return (query, key, value, decay, share), {"use_qk_l2norm_in_kernel": True}
+
+
+def attended():
+    return (torch.randn(6), torch.randn(6), torch.randn(2, 9, 6), torch.randn(2, 9, 6)), {}
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "given"),
+    [
+        ("mamba", "mamba_selective_scan", scanned),
+        ("qwen3_next", "torch_chunk_gated_delta_rule", lambda: ruled(False, 2, 2)),
+        ("qwen3_next", "torch_chunk_gated_delta_rule", lambda: ruled(False, 2, 4)),
+        ("kimi_linear", "chunk_kimi_delta_attention", lambda: ruled(True, 2, 2)),
+        ("rwkv", "rwkv_linear_attention_cpu", attended),
+    ],
+)
+def test_a_recurrence_is_the_loop(family, name, given):
+    arguments, named = given()
+    expected, got = helper(family, name)(*arguments, **named), swaps.FUNCTIONS[name](*arguments, **named)
+    assert torch.allclose(first(got), first(expected), atol=2e-5)
+
+
+def test_a_method_that_loops():
+    x, gate, reset = torch.randn(2, 9, 6), torch.rand(2, 9, 6), torch.zeros(2, 9, 1, dtype=torch.bool)
+    own = helper("recurrent_gemma", "RecurrentGemmaRglru")._rnn_scan
+    expected, last = own(None, x, gate, reset, None)
+    got, state = swaps.linear_recurrence(None, x, gate, reset, None)
+    assert torch.allclose(got, expected, atol=1e-6) and torch.allclose(state, last, atol=1e-6)
+
+
+def routed(tokens, experts, chosen):
+    return torch.stack([torch.randperm(experts)[:chosen] for _ in range(tokens)]), torch.rand(tokens, chosen)
+
+
+def test_experts_that_are_all_asked():
+    config = SimpleNamespace(hidden_size=6, ffn_hidden_size=5, moe_num_experts=3, ffn_act_fn={"name": "silu"})
+    experts = helper("dbrx", "DbrxExperts")(config)
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter)
+    x, (places, shares) = torch.randn(2, 4, 6), routed(8, 3, 2)
+    with torch.no_grad():
+        assert torch.allclose(swaps.gated_experts(experts, x, places, shares), experts(x, places, shares), atol=1e-4)
+
+
+def test_experts_in_a_dict_that_are_all_asked():
+    from transformers import SwitchTransformersConfig
+
+    config = SwitchTransformersConfig(d_model=6, d_ff=5, num_experts=3, dropout_rate=0.0)
+    experts = helper("switch_transformers", "SwitchTransformersExperts")(config).eval()
+    x, places, shares = torch.randn(8, 6), torch.randint(0, 3, (8,)), torch.rand(8, 1)
+    chosen = torch.nn.functional.one_hot(places, 3)[:, None]
+    with torch.no_grad():
+        assert torch.allclose(swaps.selected_experts(experts, x, chosen, shares), experts(x, chosen, shares), atol=1e-5)
+
+
+def test_every_swap_takes_what_its_helper_takes():
+    """A helper that is called otherwise one day must not be swapped silently."""
+    for family, name in (("mamba", "mamba_selective_scan"), ("qwen3_next", "torch_chunk_gated_delta_rule"), ("kimi_linear", "chunk_kimi_delta_attention"), ("rwkv", "rwkv_linear_attention_cpu")):
+        own, form = (list(inspect.signature(function).parameters) for function in (helper(family, name), swaps.FUNCTIONS[name]))
+        positional = [name for name in form if name not in ("unread", "use_qk_l2norm_in_kernel")]
+        assert own[: len(positional)] == positional
+
+
+class Mamba(torch.nn.Module):
+    """Not from a module that has anything to swap."""
+
+
+def test_what_has_no_form_stays():
+    with swaps.traceable(Mamba()):
+        pass
+    assert swaps.found(Mamba()) == []
+
+
+def test_swaps_end_with_the_export():
+    from transformers import MambaConfig, MambaModel
+
+    model = MambaModel(MambaConfig(hidden_size=8, state_size=4, num_hidden_layers=1, vocab_size=11))
+    own = helper("mamba", "mamba_selective_scan")
+    with swaps.traceable(model):
+        assert helper("mamba", "mamba_selective_scan") is swaps.selective_scan
+    assert helper("mamba", "mamba_selective_scan") is own

@@ -1,0 +1,156 @@
+"""Helpers of transformers whose loops cannot be traced, swapped while exporting for a form that computes the same and can.
+
+A loop over positions has a length that Python must know, and one over the experts that were hit depends on what is routed.
+The graph that comes of it is proven against PyTorch's own numbers, which come from the helpers as they are.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from unittest import mock
+
+import torch
+from torch._higher_order_ops.scan import scan
+from torch.nn import functional
+
+
+def selective_scan(hidden_states, dt, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, return_last_state=False, **unread):
+    """`mamba_selective_scan`."""
+    batch, width, _ = hidden_states.shape
+    if delta_bias is not None:
+        dt = dt + delta_bias.to(dt.dtype)[..., None]
+    if delta_softplus:
+        dt = functional.softplus(dt)
+    B, C = B.transpose(1, 2), C.transpose(1, 2)
+    decay = torch.exp(A[None, :, None, :] * dt[:, :, :, None])
+    given = dt[:, :, :, None] * B[:, None, :, :] * hidden_states[:, :, :, None]
+
+    def step(state, at):
+        decay, given, read = at
+        state = decay * state + given
+        return state, torch.matmul(state, read.unsqueeze(-1))[:, :, 0]
+
+    last, out = scan(step, torch.zeros(batch, width, A.shape[-1]), (decay.permute(2, 0, 1, 3), given.permute(2, 0, 1, 3), C.permute(1, 0, 2)))
+    out = out.permute(1, 2, 0)
+    if D is not None:
+        out = out + hidden_states * D[None, :, None]
+    if z is not None:
+        out = out * functional.silu(z)
+    return (out, last) if return_last_state else out
+
+
+def delta_rule(query, key, value, g, beta, use_qk_l2norm_in_kernel=False, **unread):
+    """The recurrence that `torch_chunk_gated_delta_rule` and `chunk_kimi_delta_attention` compute by chunks."""
+    groups = value.shape[2] // key.shape[2]
+    if groups > 1:
+        query, key = (x.repeat_interleave(groups, dim=2) for x in (query, key))
+    if use_qk_l2norm_in_kernel:
+        query, key = (x * torch.rsqrt((x * x).sum(dim=-1, keepdim=True) + 1e-6) for x in (query, key))
+    query = query * query.shape[-1] ** -0.5
+    # One decay a head, or one for each place of its key.
+    decay = (g if g.dim() == 4 else g.unsqueeze(-1)).exp()
+
+    def step(state, at):
+        query, key, value, decay, share = at
+        state = state * decay.unsqueeze(-1)
+        new = (value - (state * key.unsqueeze(-1)).sum(-2)) * share.unsqueeze(-1)
+        state = state + key.unsqueeze(-1) * new.unsqueeze(-2)
+        return state, (state * query.unsqueeze(-1)).sum(-2)
+
+    batch, _, heads, width = key.shape
+    _, out = scan(step, torch.zeros(batch, heads, width, value.shape[-1]), tuple(x.transpose(0, 1) for x in (query, key, value, decay, beta)))
+    return out.transpose(0, 1), None
+
+
+def rwkv_attention(time_decay, time_first, key, value, state=None, return_state=False):
+    """`rwkv_linear_attention_cpu`."""
+    decay = -torch.exp(time_decay)
+
+    def step(carry, at):
+        numerator, denominator, largest = carry
+        key, value, decay, first = at
+        most = torch.maximum(largest, key + first)
+        old, new = torch.exp(largest - most), torch.exp(key + first - most)
+        out = (old * numerator + new * value) / (old * denominator + new)
+        most = torch.maximum(largest + decay, key)
+        old, new = torch.exp(largest + decay - most), torch.exp(key - most)
+        return (old * numerator + new * value, old * denominator + new, most), out
+
+    nothing = torch.zeros_like(key[:, 0])
+    along = key.transpose(0, 1)
+    given = (along, value.transpose(0, 1), decay.expand_as(along), time_first.expand_as(along))
+    last, out = scan(step, (nothing, nothing.clone(), nothing - 1e38), given)
+    return out.transpose(0, 1), list(last)
+
+
+def linear_recurrence(self, hidden_states, recurrent_gate, reset, recurrent_states, acc_dtype=torch.float32):
+    """`_rnn_scan`."""
+
+    def step(state, at):
+        gate, given = at
+        state = gate * state + given
+        return state, state.clone()
+
+    gate = recurrent_gate * ~reset
+    last, out = scan(step, torch.zeros_like(hidden_states[:, 0]), (gate.transpose(0, 1), hidden_states.transpose(0, 1)))
+    return out.transpose(0, 1), last
+
+
+def weighed(self, hidden_states, shares):
+    """All experts of a `ModuleDict`, each with every token's share in it."""
+    return sum(self[f"expert_{number}"](hidden_states) * shares[:, number, None] for number in range(self.num_experts))
+
+
+def selected_experts(self, hidden_states, selected_experts, routing_weights):
+    """`SwitchTransformersExperts`."""
+    return weighed(self, hidden_states, selected_experts[:, 0].to(hidden_states.dtype) * routing_weights)
+
+
+def masked_experts(self, hidden_states, router_mask, router_probs):
+    """`NllbMoeExperts`."""
+    masks = functional.one_hot(router_mask, num_classes=self.num_experts).to(hidden_states.dtype)
+    return weighed(self, hidden_states, (router_probs[..., None] * masks).sum(1) * (1 - self.moe_token_dropout))
+
+
+def gated_experts(self, hidden_states, top_k_index, top_k_weights):
+    """`DbrxExperts`."""
+    tokens = hidden_states.reshape(-1, self.hidden_size)
+    up, gate, down = (w.view(self.num_experts, self.ffn_hidden_size, self.hidden_size) for w in (self.mlp.w1, self.mlp.v1, self.mlp.w2))
+    states = self.mlp.activation_fn(tokens @ up.transpose(1, 2)) * (tokens @ gate.transpose(1, 2))
+    shares = torch.zeros(tokens.shape[0], self.num_experts, dtype=tokens.dtype).scatter(1, top_k_index, top_k_weights)
+    return (states @ down * shares.T.unsqueeze(-1)).sum(0).view(hidden_states.shape)
+
+
+#: By the name that a module of transformers has them under.
+FUNCTIONS = {
+    "mamba_selective_scan": selective_scan,
+    "torch_chunk_gated_delta_rule": delta_rule,
+    "chunk_kimi_delta_attention": delta_rule,
+    "rwkv_linear_attention_cpu": rwkv_attention,
+}
+#: By the name of the class, or of the method alone.
+METHODS = {
+    ("SwitchTransformersExperts", "forward"): selected_experts,
+    ("NllbMoeExperts", "forward"): masked_experts,
+    ("DbrxExperts", "forward"): gated_experts,
+    (None, "_rnn_scan"): linear_recurrence,
+}
+
+
+def found(model: torch.nn.Module) -> list[tuple[object, str, object]]:
+    """What of the model can be swapped: its owner, its name, and the form that takes its place."""
+    classes = {type(module): None for module in model.modules()}
+    homes = {home: None for cls in classes if (home := sys.modules.get(cls.__module__)) is not None}
+    swaps = [(home, name, form) for home in homes for name, form in FUNCTIONS.items() if hasattr(home, name)]
+    return swaps + [
+        (cls, method, form) for cls in classes for (name, method), form in METHODS.items() if name in (None, cls.__name__) and hasattr(cls, method)
+    ]
+
+
+@contextlib.contextmanager
+def traceable(model: torch.nn.Module) -> Iterator[None]:
+    """Everything of the model that has a form that can be traced, in that form."""
+    with contextlib.ExitStack() as stack:
+        for owner, name, form in found(model):
+            stack.enter_context(mock.patch.object(owner, name, form))
+        yield
