@@ -10,7 +10,7 @@ JAMBA = Case(
     family="jamba",
     variant=None,
     model="JambaForCausalLM",
-    recorded_from="8601e77e5eeecb37",
+    recorded_from="b0d8d6a5bab9407e",
     decodes_along="sequence",
     config={
         "hidden_size": 48,
@@ -25,7 +25,7 @@ JAMBA = Case(
         "vocab_size": 53,
     },
     call={},
-    sizes={"batch": (2, 3), "sequence": (10,)},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),
@@ -38,7 +38,7 @@ EPSILON = Case(
     family="jamba",
     variant="epsilon",
     model="JambaForCausalLM",
-    recorded_from="453a3b0f5183c91c",
+    recorded_from="246d9b7256bfc979",
     decodes_along="sequence",
     config={
         "hidden_size": 48,
@@ -54,7 +54,7 @@ EPSILON = Case(
         "vocab_size": 53,
     },
     call={},
-    sizes={"batch": (2, 3), "sequence": (10,)},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),

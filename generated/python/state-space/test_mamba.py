@@ -10,7 +10,7 @@ MAMBA = Case(
     family="mamba",
     variant=None,
     model="MambaForCausalLM",
-    recorded_from="36b33366791eef15",
+    recorded_from="c9eb99cf6be0e682",
     decodes_along="sequence",
     config={
         "hidden_size": 48,
@@ -20,7 +20,7 @@ MAMBA = Case(
         "vocab_size": 53,
     },
     call={},
-    sizes={"batch": (2, 3), "sequence": (10,)},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),
@@ -33,7 +33,7 @@ UNTIED_HEAD = Case(
     family="mamba",
     variant="untied-head",
     model="MambaForCausalLM",
-    recorded_from="66db1e2cc7795127",
+    recorded_from="352219329ead0a72",
     decodes_along="sequence",
     config={
         "hidden_size": 48,
@@ -46,7 +46,7 @@ UNTIED_HEAD = Case(
         "vocab_size": 53,
     },
     call={},
-    sizes={"batch": (2, 3), "sequence": (10,)},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),

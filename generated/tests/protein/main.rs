@@ -4,3 +4,4 @@
 
 mod esm;
 mod esmc;
+mod evolla;

@@ -8,7 +8,7 @@ const JAMBA: Case = Case {
     category: "state-space",
     family: "jamba",
     variant: None,
-    recorded_from: "8601e77e5eeecb37",
+    recorded_from: "b0d8d6a5bab9407e",
 };
 
 mod on_ort {
@@ -82,7 +82,7 @@ mod epsilon {
         category: "state-space",
         family: "jamba",
         variant: Some("epsilon"),
-        recorded_from: "453a3b0f5183c91c",
+        recorded_from: "246d9b7256bfc979",
     };
 
     mod on_ort {

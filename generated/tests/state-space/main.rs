@@ -4,8 +4,12 @@
 
 mod bamba;
 mod falcon_h1;
+mod falcon_mamba;
 mod granitemoehybrid;
 mod jamba;
 mod mamba;
 mod mamba2;
 mod minimax;
+mod nemotron_h;
+mod zamba;
+mod zamba2;

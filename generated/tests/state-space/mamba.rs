@@ -8,7 +8,7 @@ const MAMBA: Case = Case {
     category: "state-space",
     family: "mamba",
     variant: None,
-    recorded_from: "36b33366791eef15",
+    recorded_from: "c9eb99cf6be0e682",
 };
 
 mod on_ort {
@@ -82,7 +82,7 @@ mod untied_head {
         category: "state-space",
         family: "mamba",
         variant: Some("untied-head"),
-        recorded_from: "66db1e2cc7795127",
+        recorded_from: "352219329ead0a72",
     };
 
     mod on_ort {

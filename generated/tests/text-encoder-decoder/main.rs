@@ -3,12 +3,16 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod bart;
+mod bigbird_pegasus;
+mod blenderbot;
+mod blenderbot_small;
 mod fsmt;
 mod longt5;
 mod m2m_100;
 mod mbart;
 mod mt5;
 mod mvp;
+mod pegasus;
 mod pegasus_x;
 mod plbart;
 mod t5;

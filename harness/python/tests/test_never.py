@@ -21,11 +21,19 @@ class Small(torch.nn.Module):
         self.kind = kind
         self.fc = torch.nn.Linear(4, 4)
         self.out = torch.nn.Linear(4, 4)
+        if kind == "scaled":
+            self.register_buffer("factor", torch.rand(1) + 0.5)
+        if kind == "corrected":
+            self.register_buffer("correction", torch.randn(4))
 
     def forward(self, x):
         y = self.out(x)
         if self.kind == "cut off":
             return {"y": torch.cat([y, self.fc(x)], dim=-1)[:, :4]}
+        if self.kind == "scaled":
+            return {"y": torch.nn.functional.layer_norm(y * self.factor, (4,), eps=1e-9)}
+        if self.kind == "corrected":
+            return {"y": y * (1 + torch.nn.functional.one_hot((y.softmax(-1) + self.correction).argmax(-1), 4))}
         if self.kind == "detached":
             return {"y": y + self.fc(x).detach()}
         if self.kind == "without gradients":
@@ -71,6 +79,8 @@ def inert(kind, silence=False, again=True):
         ("cut off", {"fc.bias": never.REASON, "fc.weight": never.REASON}),
         ("cancelled", {"fc.bias": never.REASON}),
         ("alive", {}),
+        ("scaled", {"factor": sensitivity.FAINT, "fc.bias": sensitivity.UNREACHED, "fc.weight": sensitivity.UNREACHED}),
+        ("corrected", {"fc.bias": sensitivity.UNREACHED, "fc.weight": sensitivity.UNREACHED}),
         ("detached", {}),
         ("without gradients", {}),
         ("chosen", {}),

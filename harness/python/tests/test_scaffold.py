@@ -5,11 +5,11 @@ import pytest
 pytest.importorskip("torch")
 
 from touchstone import inputs, scaffold  # noqa: E402
-from touchstone.scaffolding import lints, page, repair, sizes  # noqa: E402
+from touchstone.scaffolding import guess, lints, page, repair, sizes  # noqa: E402
 from touchstone.scaffolding.draft import Draft, merged, rows_of  # noqa: E402
 from touchstone.scaffolding.repairs import fields, images, media, widths  # noqa: E402
 from touchstone.scaffolding.repairs.trouble import Trouble  # noqa: E402
-from touchstone.scaffolding.subject import Unknown, subject  # noqa: E402
+from touchstone.scaffolding.subject import Unknown, subject, subjects  # noqa: E402
 
 BERT = """\
 # yaml-language-server: $schema=../../schema.json
@@ -19,6 +19,7 @@ category: text-encoder
 architecture: encoder-only  # guess: from whether later tokens change earlier outputs
 modality: text
 checkpoints: [google-bert/bert-base-uncased]
+tokenizer: BertTokenizer
 transformers:
   model: BertModel
   config:
@@ -64,6 +65,43 @@ def test_placeholders_are_as_many_as_features():
 def test_an_unknown_type_is_refused():
     with pytest.raises(Unknown, match="has no model type `brt`"):
         subject("brt")
+
+
+@pytest.mark.parametrize(
+    ("family", "model"),
+    [
+        ("plbart", "PLBartForConditionalGeneration"),
+        ("fsmt", "FSMTForConditionalGeneration"),
+        ("whisper", "WhisperForConditionalGeneration"),
+        ("glpn", "GLPNForDepthEstimation"),
+        ("swin2sr", "Swin2SRForImageSuperResolution"),
+        ("yolos", "YolosForObjectDetection"),
+        ("vit", "ViTModel"),
+        ("bert", "BertModel"),
+        ("gpt2", "GPT2LMHeadModel"),
+        ("llava", "LlavaForConditionalGeneration"),
+    ],
+)
+def test_the_class_that_people_run_is_taken(family, model):
+    assert subject(family).model_class.__name__ == model
+
+
+def test_the_body_is_tried_where_the_head_answers_nothing():
+    assert "GLPNModel" in [about.model_class.__name__ for about in subjects("glpn")]
+
+
+@pytest.mark.parametrize(
+    ("family", "recurrent"), [("mamba", True), ("jamba", True), ("minimax", True), ("qwen3_next", True), ("llama", False), ("gemma3_text", False)]
+)
+def test_a_recurrent_state_is_known_by_fields_or_kinds_of_layers(family, recurrent):
+    assert guess.is_recurrent(subject(family)) is recurrent
+
+
+@pytest.mark.parametrize(("inputs_", "category"), [({"bbox": inputs.boxes((2, 4), 9)}, "document"), ({}, "text-encoder")])
+def test_who_takes_boxes_of_words_reads_documents(inputs_, category):
+    draft = Draft("f", "F", "M", inputs=inputs_)
+    guess.reads_pages(draft)
+    assert draft.category == category
 
 
 def shrunk(family: str, style: str = "distinct") -> dict:

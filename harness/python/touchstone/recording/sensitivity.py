@@ -30,6 +30,7 @@ NORM = torch.nn.modules.batchnorm._BatchNorm
 UNREACHED = "does not reach the compared outputs"
 ZERO_INPUT = "its input is zero everywhere"
 EQUAL_VALUES = "the values that its attention weighs are the same at every position"
+FAINT = f"one factor of what is normalised next: in {never.DRAWS} draws of weights and inputs its effect stayed below what float32 can see"
 SHIFT = "a key bias adds one number to all scores of a row, which softmax ignores"
 
 
@@ -45,20 +46,30 @@ def inert(
     if strongest == 0:
         raise Refused("no weight reaches the compared outputs")
     listed: dict[str, str | None] = {}
+    faint: list[str] = []
+    single = {w.name for w in saved if np.prod(w.shape) == 1}
     for name, value in sorted(effects.items()):
         if value is None:
             listed[name] = UNREACHED
         elif value <= ROUNDING * strongest:
             listed[name] = reason(name, watch)
         elif value <= UNSEEN * strongest:
-            raise Refused(f"weight `{name}` moves the compared outputs too little to be seen ({value / strongest:.1e} of the strongest)")
+            if name not in single or redrawn is None:
+                raise Refused(f"weight `{name}` moves the compared outputs too little to be seen ({value / strongest:.1e} of the strongest)")
+            faint.append(name)
+    # One number that scales all of what a norm then divides by: in every draw only the norm's epsilon sees it.
+    always = never.silent(faint, lambda draw: heard(case, saved, *redrawn(draw), above=UNSEEN)) if faint else set()
+    for name in faint:
+        if name not in always:
+            raise Refused(f"weight `{name}` moves the compared outputs too little to be seen ({effects[name] / strongest:.1e} of the strongest)")
+        listed[name] = FAINT
     unexplained = [name for name, why in listed.items() if why is None]
     silent = never.silent(unexplained, lambda draw: heard(case, saved, *redrawn(draw))) if redrawn else set()
     for name in unexplained:
         if name not in silent:
             hint = " [is no token routed to this expert? more tokens, or fewer experts, would help]" if "expert" in name else ""
             raise Refused(f"weight `{name}` has no effect on the compared outputs (gradient {effects[name]:.1e}), for no known reason{hint}")
-    return [(name, why or never.REASON) for name, why in listed.items()]
+    return [(name, listed[name] or never.REASON) for name in sorted(listed)]
 
 
 def measured(
@@ -70,9 +81,11 @@ def measured(
     return effects, max((value for value in effects.values() if value is not None and value < np.inf), default=0.0), watch
 
 
-def heard(case: Case, saved: list[fill.Weight], model: torch.nn.Module, arrays: dict[str, np.ndarray]) -> Callable[[str], bool]:
+def heard(
+    case: Case, saved: list[fill.Weight], model: torch.nn.Module, arrays: dict[str, np.ndarray], above: float = ROUNDING
+) -> Callable[[str], bool]:
     effects, strongest, _ = measured(case, model, arrays, saved)
-    return lambda name: (effects[name] or 0.0) > ROUNDING * strongest
+    return lambda name: (effects[name] or 0.0) > above * strongest
 
 
 def reason(name: str, watch: "Watch") -> str | None:
@@ -172,12 +185,13 @@ def saved_gradients(
 def through_choices(
     case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], gradients: dict[int, torch.Tensor | None], redrawn: Redrawn
 ) -> dict[int, torch.Tensor]:
-    """Infinity for each parameter without a gradient that moves an output when it is drawn anew."""
-    without = [number for number, parameter in enumerate(model.parameters()) if gradients[id(parameter)] is None]
+    """Infinity for each tensor without a gradient that moves an output when it is drawn anew."""
+    tensors = tensors_of(model)
+    without = [number for number, tensor in enumerate(tensors) if gradients.get(id(tensor), tensor) is None]
     if not without:
         return {}
-    others = list(redrawn(0)[0].parameters())
-    pairs = [(parameter, others[number].data) for number, parameter in enumerate(model.parameters()) if number in without]
+    others = tensors_of(redrawn(0)[0])
+    pairs = [(tensors[number], others[number].data) for number in without]
     with precision.float64():
         truth = live.run(case, model, arrays, torch.float64)
 

@@ -14,6 +14,8 @@ from touchstone.scaffolding.subject import Argument, Subject
 BATCH, SEQUENCE, TARGET = (2, 3), (10, 7), (9, 6)
 FRAMES, SAMPLES, CONTEXT = (64, 48), (3600, 2960), (24, 18)
 VIDEO_FRAMES = 4
+#: Places on a page, where the config counts none.
+BOXES = 1000
 MEDIA_TOKEN = re.compile(r"^(image|video|audio|speech|media)_(token_id|token_index|token)$|^(image|audio|video)_token_id_\w+$|^img_token_id$|^im_patch_id$|^vision_token_id$")
 #: Arguments that carry a state or a choice of what to return, never a modality.
 NEVER = re.compile(
@@ -77,6 +79,8 @@ def text(draft: Draft, subject: Subject, config: PreTrainedConfig) -> None:
     else:
         draft.inputs["input_ids"] = kinds.integers(("batch", "sequence"), sizes.VOCABULARY)
         draft.guess("inputs.input_ids", "the config names no vocabulary")
+    if "bbox" in arguments:
+        add(draft, subject, config, "bbox")
     if "attention_mask" in arguments:
         draft.inputs["attention_mask"] = kinds.lengths(sequence=rows_of(SEQUENCE[0], BATCH[0]))
     types = find(config, "type_vocab_size")
@@ -137,6 +141,9 @@ def add(draft: Draft, subject: Subject, config: PreTrainedConfig, name: str) -> 
         features(draft, subject, config)
     elif name == "input_values":
         samples(draft, argument, config)
+    elif name == "bbox" and "sequence" in draft.sizes:
+        # Embeddings look up the four places and often the differences, so that the corners have to be in order.
+        draft.inputs[name] = kinds.boxes(("batch", "sequence", 4), find(config, "max_2d_position_embeddings") or BOXES)
     elif name == "image_sizes":
         return given_sizes(draft)
     elif name == "past_values":

@@ -1,5 +1,7 @@
 """Guesses the category, the architecture and the modality of a model from what it takes, gives and is made for."""
 
+import re
+
 import torch
 
 from touchstone import inputs as kinds
@@ -25,6 +27,9 @@ DENSE = ("depth-estimation", "image-to-image", "instance-segmentation", "mask-ge
 #: Fields that only models with a recurrent state have.
 RECURRENT = ("state_size", "ssm_state_size", "mamba_d_state", "d_state", "conv_kernel", "linear_conv_kernel_dim", "lru_width", "short_conv_kernel_size")
 
+#: Kinds of layers that hold a state instead of looking back.
+RECURRENT_LAYER = re.compile(r"linear_attention|mamba|recurrent|(^|_)conv")
+
 
 def guess(draft: Draft, subject: Subject) -> None:
     """Fills in what the registry's closed lists want."""
@@ -40,6 +45,7 @@ def guess(draft: Draft, subject: Subject) -> None:
             place(draft, *(("state-space", "state-space") if is_recurrent(subject) else ("text-decoder", "decoder-only")))
         else:
             place(draft, "text-encoder", "encoder-only")
+        reads_pages(draft)
         draft.guess("architecture", f"{'a decoder reads its tokens apart' if decodes else 'from whether later tokens change earlier outputs'}")
         return
     if "time" in given:
@@ -57,7 +63,15 @@ def guess(draft: Draft, subject: Subject) -> None:
     else:
         place(draft, "text-encoder", "encoder-only")
         draft.guess("category", "none of the lists fits")
+    reads_pages(draft)
     draft.guess("architecture", "from its auto classes and outputs")
+
+
+def reads_pages(draft: Draft) -> None:
+    """Whoever is told where words stand on a page reads documents."""
+    if "bbox" in draft.inputs:
+        draft.category = "document"
+        draft.guess("category", "takes boxes of words")
 
 
 def heard(draft: Draft, given: frozenset[str], decodes: bool) -> str:
@@ -89,7 +103,8 @@ def seen(subject: Subject) -> str:
 
 def is_recurrent(subject: Subject) -> bool:
     config = subject.config_class()
-    return any(getattr(config, name, None) is not None for name in RECURRENT)
+    kinds_ = getattr(config, "layer_types", None) or ()
+    return any(getattr(config, name, None) is not None for name in RECURRENT) or any(RECURRENT_LAYER.search(str(kind)) for kind in kinds_)
 
 
 def modalities(draft: Draft, subject: Subject) -> frozenset[str]:

@@ -118,6 +118,8 @@ def recipe(kind: kinds.Input) -> dict[str, Any]:
             return {"floats": kind.axes}
         case kinds.Integers():
             return {"integers": {"shape": kind.axes, "below": kind.below}}
+        case kinds.Boxes():
+            return {"boxes": {"shape": kind.axes, "below": kind.below}}
         case kinds.Constant():
             return {"constant": {"shape": kind.axes, "value": kind.value}}
         case kinds.Rows():

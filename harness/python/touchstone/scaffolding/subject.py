@@ -11,6 +11,9 @@ from touchstone import catalogue
 
 #: Tasks whose class generates text from whatever goes in: the whole model with its head, as users run it.
 GENERATING = ("multimodal-lm", "image-text-to-text", "causal-lm", "seq-to-seq-causal-lm")
+TRANSLATING, LISTENING = ("seq-to-seq-causal-lm",), ("speech-seq-2-seq",)
+#: Tasks of image models whose body alone says little; those that also classify have a body of their own.
+SEEING = ("depth-estimation", "image-to-image", "text-recognition", "object-detection")
 ARGUMENT = re.compile(r"^\s+(\w+) \(`([^`]*)`(?: of shape [`'\"]?\(([^)]*)\)[`'\"]?)?", re.MULTILINE)
 HUB = re.compile(r"\[([\w.-]+/[\w.-]+)\]\(https://huggingface\.co/")
 HUB_LINK = re.compile(r"https://huggingface\.co/([\w.-]+/[\w.-]+)")
@@ -71,7 +74,8 @@ class Subject:
 def subjects(family: str) -> list[Subject]:
     """What is to be scaffolded, then the same with other classes: some base models answer nothing by themselves."""
     first = subject(family)
-    others = [found for name in first.tasks.values() if (found := catalogue.class_named(name)) is not None]
+    bodies = catalogue.names_in(catalogue.MODEL_MAPPING_NAMES.get(family, ()))
+    others = [found for name in [*bodies, *first.tasks.values()] if (found := catalogue.class_named(name)) is not None]
     apart = [found for found in dict.fromkeys(others) if found is not first.model_class and found.config_class is first.config_class]
     return [first, *(replace(first, model_class=found) for found in apart[:2])]
 
@@ -90,11 +94,24 @@ def subject(family: str) -> Subject:
     own = {name: found for name, found in classes.items() if found.config_class is catalogue.CONFIG_MAPPING[family]}
     # A class that takes a part of the config stands for the part.
     classes = own or classes
+    run = as_run(modalities, tasks, classes, catalogue.CONFIG_MAPPING[family])
+    if run is not None:
+        return Subject(family, catalogue.CONFIG_MAPPING[family], run, modalities, tasks)
     chosen = next((classes[tasks[task]] for task in GENERATING if task in tasks and tasks[task] in classes), None)
     translates = chosen is not None and "decoder_input_ids" in inspect.signature(chosen.forward).parameters
     if chosen is None or translates or not generates(modalities, tasks):
         chosen = next(iter(classes.values()))
     return Subject(family, catalogue.CONFIG_MAPPING[family], chosen, modalities, tasks)
+
+
+def as_run(modalities: tuple[str, ...], tasks: dict[str, str], classes: dict[str, type], config_class: type) -> type | None:
+    """The class with the head that people run, of types whose body or stray decoder is run by nobody."""
+    if getattr(config_class, "is_encoder_decoder", False) is True:
+        heads = [classes.get(tasks.get(task, "")) for task in (TRANSLATING if modalities == ("text",) else LISTENING)]
+        return next((head for head in heads if head is not None and "decoder_input_ids" in inspect.signature(head.forward).parameters), None)
+    if modalities == ("image",) and "image-classification" not in tasks:
+        return next((classes[tasks[task]] for task in SEEING if tasks.get(task) in classes), None)
+    return None
 
 
 def generates(modalities: tuple[str, ...], tasks: dict[str, str]) -> bool:
