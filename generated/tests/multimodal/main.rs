@@ -20,7 +20,6 @@ mod cosmos3_edge;
 mod cosmos3_omni;
 mod deepseek_vl;
 mod embedding_gemma2;
-mod ernie4_5_vl_moe;
 mod exaone4_5;
 mod flava;
 mod florence2;
