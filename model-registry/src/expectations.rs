@@ -10,7 +10,7 @@ use crate::{
     Error, Errors, Registry,
     error::Fault,
     outline::{Outline, path},
-    parse::parse,
+    parse::parse_or_empty,
     rules::is_kebab,
     tokenizer::TOKENIZERS,
     words::{list, nearest},
@@ -146,14 +146,7 @@ impl Expectations {
 
     /// What [`Expectations::load`] makes of the file once read.
     pub fn from_source(path: &Utf8Path, text: String) -> Result<Self, Errors> {
-        let only_comments = text
-            .lines()
-            .all(|line| line.is_empty() || line.starts_with('#'));
-        let entries = if only_comments {
-            Vec::new()
-        } else {
-            parse(path, &text)?
-        };
+        let entries = parse_or_empty(path, &text)?;
         let this = Self {
             file: path.to_owned(),
             text,

@@ -132,7 +132,7 @@ fn number(config: &Object, names: &[&str]) -> Option<(String, u64)> {
         .find_map(|name| Some(((*name).to_owned(), config.get(*name)?.as_u64()?)))
 }
 
-fn below(at: &Path, name: &str) -> Path {
+pub(crate) fn below(at: &Path, name: &str) -> Path {
     let mut at = at.clone();
     at.push(name.to_owned());
     at

@@ -69,6 +69,19 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Utf8Path, text: &str) -> Result<
     })
 }
 
+/// The same, of a file that may hold comments alone.
+pub(crate) fn parse_or_empty<T: DeserializeOwned + Default>(
+    path: &Utf8Path,
+    text: &str,
+) -> Result<T, Box<Error>> {
+    let is_comment = |line: &str| line.is_empty() || line.starts_with('#');
+    if text.lines().all(is_comment) {
+        Ok(T::default())
+    } else {
+        parse(path, text)
+    }
+}
+
 /// A file in which something is wrong at an offset.
 struct Told<'a> {
     text: &'a str,

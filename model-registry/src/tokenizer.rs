@@ -9,7 +9,7 @@ use crate::{
     Error, Family, TOKENIZER_CHECKS,
     error::Fault,
     outline::{Outline, path},
-    parse::parse,
+    parse::parse_or_empty,
     rules::{is_kebab, is_python_identifier},
     words::{list, nearest},
 };
@@ -57,11 +57,7 @@ struct Entry {
 /// The list, sorted by name, and what is wrong with it.
 pub(crate) fn read(text: &str) -> Result<(Vec<Tokenizer>, Vec<Error>), Box<Error>> {
     let file = Utf8Path::new(FILE);
-    let is_empty = |line: &str| line.is_empty() || line.starts_with('#');
-    if text.lines().all(is_empty) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let entries: BTreeMap<String, Entry> = parse(file, text)?;
+    let entries: BTreeMap<String, Entry> = parse_or_empty(file, text)?;
     let mut faults = Vec::new();
     let mut classes = BTreeSet::new();
     for (name, entry) in &entries {

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Catalogue, Error, Errors, Family, Registry, Standing,
     error::Fault,
+    lints::below,
     outline::{Outline, Path, path},
-    parse::parse,
+    parse::parse_or_empty,
     words::{list, nearest},
 };
 
@@ -313,12 +314,7 @@ impl<T: DeserializeOwned> Told<T> {
 
     fn from_source(file: &str, text: String) -> Result<Self, Errors> {
         let file = Utf8PathBuf::from(file);
-        let is_empty = |line: &str| line.is_empty() || line.starts_with('#');
-        let notes = if text.lines().all(is_empty) {
-            BTreeMap::new()
-        } else {
-            parse(&file, &text)?
-        };
+        let notes = parse_or_empty(&file, &text)?;
         Ok(Self { file, text, notes })
     }
 }
@@ -339,10 +335,6 @@ fn without_text(at: &Path, key: &str, text: &str, wanted: &str, faults: &mut Vec
         let message = format!("`{key}` says nothing");
         faults.push(Fault::value(below(at, key), message, wanted));
     }
-}
-
-fn below(at: &Path, key: &str) -> Path {
-    at.iter().cloned().chain([key.to_owned()]).collect()
 }
 
 /// Digits between points.

@@ -69,6 +69,20 @@ pub fn record(
     Ok(record)
 }
 
+/// Encodes again what was encoded, and compares ids, types and special ids of those that are wanted.
+pub(super) fn same_encodings(
+    reference: &Reference,
+    built: &mut tokenizers::Tokenizer,
+    findings: &mut Findings,
+    is_wanted: impl Fn(&Encoding) -> bool,
+) -> Result<(), Failure> {
+    for expected in reference.encodings.iter().filter(|of| is_wanted(of)) {
+        let got = reference.encode(built, expected)?;
+        findings.same_encoding(&got, expected);
+    }
+    Ok(())
+}
+
 impl Findings {
     /// Compares two lists of facts one by one; the first that differs is told.
     pub(super) fn equal<T: PartialEq + Debug>(&mut self, what: &str, got: &[T], expected: &[T]) {
@@ -95,7 +109,7 @@ impl Findings {
     }
 
     /// Compares what an encoding holds besides offsets: ids, their types, and which are special.
-    pub(super) fn same_encoding(&mut self, got: &Encoded, expected: &Encoding) {
+    fn same_encoding(&mut self, got: &Encoded, expected: &Encoding) {
         let what = expected.what();
         self.equal(&format!("ids of {what}"), got.get_ids(), &expected.ids);
         self.equal(

@@ -2,7 +2,10 @@
 
 use tokenizers::Tokenizer as Built;
 
-use super::{Reference, Tokenizer, judge::judge};
+use super::{
+    Reference, Tokenizer,
+    judge::{judge, same_encodings},
+};
 use crate::{backend::Failure, findings::Findings};
 
 /// The name of this check.
@@ -20,10 +23,7 @@ pub(super) fn examine(
     built: &mut Built,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let whole = reference.encodings.iter();
-    for expected in whole.filter(|of| of.pair.is_some() && of.max_length.is_none()) {
-        let got = reference.encode(built, expected)?;
-        findings.same_encoding(&got, expected);
-    }
-    Ok(())
+    same_encodings(reference, built, findings, |of| {
+        of.pair.is_some() && of.max_length.is_none()
+    })
 }
