@@ -181,6 +181,8 @@ pub fn module(workspace: &Workspace, environment: Environment, name: &str) -> Re
     let mut command = Command::new(environment.ensure(workspace)?);
     let (variable, folder) = path(workspace);
     command.args(["-m", name]).env(variable, folder);
+    // The exporter walks sets: without this two recordings may name a graph's values otherwise.
+    command.env("PYTHONHASHSEED", "0");
     command.current_dir(&workspace.root);
     Ok(command)
 }

@@ -14,8 +14,8 @@ from touchstone import reference
 from touchstone.metrics import root_mean_square
 
 #: Larger outputs keep a sample and sums.
-LARGEST_WHOLE = 4096
-SAMPLE = 2048
+LARGEST_WHOLE = 1024
+SAMPLE = 512
 
 
 def sample_of(size: int) -> dict | None:
