@@ -7,9 +7,9 @@ use crate::{
     proto::{AttributeProto, AttributeType, GraphProto, ModelProto, NodeProto, ValueInfoProto},
 };
 
-/// The versions of the format that are read: the first with its own place for initializers, the last
-/// that is released.
-const IR_VERSIONS: (i64, i64) = (4, 13);
+/// The versions of the format that are read: the first that knows operator sets, the last that is
+/// released.
+const IR_VERSIONS: (i64, i64) = (3, 14);
 
 /// How deep graphs may be nested: a branch within a loop within a branch.
 const DEEPEST: usize = 4;

@@ -46,6 +46,14 @@ impl Model {
         }
     }
 
+    /// The version of a domain's operators; the default domain has the empty name.
+    pub fn opset(&self, domain: &str) -> Option<i64> {
+        let mut opsets = self.frame.opset_import.iter();
+        opsets
+            .find(|opset| opset.domain() == domain)
+            .map(|opset| opset.version())
+    }
+
     /// Its graph.
     pub fn graph(&self) -> &GraphProto {
         &self.graph

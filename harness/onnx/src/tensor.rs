@@ -136,6 +136,37 @@ impl TensorProto {
         })
     }
 
+    /// Its elements as little-endian bytes of its type, if they are in the model and of a known type.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        if self.is_external() {
+            return None;
+        }
+        let dtype = self.dtype().ok()?;
+        if let Some(raw) = &self.raw_data {
+            return Some(raw.clone());
+        }
+        fn all<T: Copy, const N: usize>(values: &[T], write: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+            values.iter().flat_map(|&value| write(value)).collect()
+        }
+        // Narrow types lie in wider fields: their low bytes are the number.
+        let narrow = |values: &[i32]| {
+            let low = values.iter().map(|value| value.to_le_bytes());
+            low.flat_map(|bytes| bytes.into_iter().take(dtype.width()))
+                .collect()
+        };
+        Some(match dtype {
+            Dtype::F32 => all(&self.float_data, f32::to_le_bytes),
+            Dtype::F64 => all(&self.double_data, f64::to_le_bytes),
+            Dtype::I64 => all(&self.int64_data, i64::to_le_bytes),
+            Dtype::U64 => all(&self.uint64_data, u64::to_le_bytes),
+            Dtype::U32 => {
+                let low = self.uint64_data.iter().map(|value| value.to_le_bytes());
+                low.flat_map(|bytes| bytes.into_iter().take(4)).collect()
+            }
+            _ => narrow(&self.int32_data),
+        })
+    }
+
     /// Its numbers, if they are in the model and of a float type that holds them exactly in f64.
     pub fn floats(&self) -> Option<Vec<f64>> {
         match self.dtype().ok()? {

@@ -140,7 +140,7 @@ fn refused_with_the_place() {
         (|model| model.ir_version = None, "model: has no ir_version"),
         (
             |model| model.ir_version = Some(3),
-            "model: has ir_version 3 (valid: 4 to 13)",
+            "model: has ir_version 2 (valid: 3 to 14)",
         ),
         (|model| model.graph = None, "model: has no graph"),
         (

@@ -36,7 +36,7 @@ fn the_seeds_of_the_fuzzer_lead_to_every_end() {
             &format!("initializer w: has the impossible shape {impossible}"),
         ),
         ("lists", "read"),
-        ("old", "model: has ir_version 3 (valid: 4 to 13)"),
+        ("old", "model: has ir_version 2 (valid: 3 to 14)"),
         ("small", "read"),
         ("twice", "node 1 (Neg): value `y` is there twice"),
         ("typed", "read"),
