@@ -10,6 +10,8 @@ use crate::{
 
 /// The base name of candle's backend.
 pub(crate) const CANDLE: &str = "candle";
+/// candle again, on the graph.
+pub(crate) const CANDLE_GRAPH: &str = "candle-graph";
 /// The base name of ONNX Runtime's.
 pub(crate) const ORT: &str = "ort";
 
@@ -18,7 +20,7 @@ pub(crate) const ORT: &str = "ort";
 pub struct Planned {
     /// The variant's name; `None` for the base case.
     pub variant: Option<String>,
-    /// `candle` or `ort`.
+    /// `candle`, `candle-graph` or `ort`.
     pub backend: &'static str,
     /// How the backend is set, where it is tried in more than one way.
     pub setting: Option<&'static str>,

@@ -95,6 +95,29 @@ pub struct Capabilities {
     pub fixed: BTreeMap<String, String>,
 }
 
+impl Capabilities {
+    /// Of a backend that runs the reference's graph. A graph reads everything that its model reads: an
+    /// input that the exporter dropped has no effect in PyTorch either. It gives every output at every
+    /// position and keeps no cache.
+    pub(crate) fn of_graph(reference: &Reference) -> Self {
+        let manifest = reference.manifest();
+        let Some(graph) = &manifest.graph else {
+            return Self::default();
+        };
+        let because = graph.static_because.clone();
+        let because = because.unwrap_or_else(|| "the graph was exported at one length".to_owned());
+        let axes = manifest.inputs.iter().flat_map(|input| &input.axes);
+        let fixed = axes.filter(|axis| !graph.dynamic.contains(axis));
+        let inputs = manifest.inputs.iter().map(|input| input.name.clone());
+        Self {
+            inputs: inputs.collect(),
+            outputs: graph.outputs.clone(),
+            fixed: fixed.map(|axis| (axis.clone(), because.clone())).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// What to compute in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
@@ -119,7 +142,7 @@ impl Precision {
 }
 
 /// Where to compute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Device {
     /// The processor.
     #[default]

@@ -13,7 +13,7 @@ use crate::{
     Case,
     array::{Array, Data, Tensors},
     backend::{Backend, Capabilities, Device, Failure, Session},
-    bounds,
+    bounds, candle,
     check::forward_matches_reference,
     judge,
     reference::Reference,
@@ -42,6 +42,17 @@ pub fn candle_computes() {
         panic!(
             "candle is broken here, not the families: {said} [try another device, or the pinned \
              version of candle-core on its own]"
+        );
+    }
+}
+
+/// candle runs a graph that adds two numbers to themselves.
+#[track_caller]
+pub fn candle_graph_computes() {
+    let ran = Site::from_env().and_then(|site| doubled_by_candle(site.device));
+    if let Err(said) = ran {
+        panic!(
+            "running graphs on candle is broken here, not the families: {said} [cargo test -p candle-graph]"
         );
     }
 }
@@ -214,6 +225,27 @@ const DOUBLE: &[u8] = b"\x08\x08\x3a\x3c\
     \x62\x10\x0a\x01y\x12\x0b\x0a\x09\x08\x01\x12\x05\x0a\x03\x12\x01n\
     \x42\x04\x0a\x00\x10\x0d";
 
+fn doubled_by_candle(device: Device) -> Result<(), String> {
+    let device = candle::open(device).map_err(|failure| failure.to_string())?;
+    let run = || -> Result<Vec<f32>, Box<dyn std::error::Error>> {
+        let graph = candle_graph::Graph::load(&onnx_model::Model::read(DOUBLE)?, &device)?;
+        let x = Tensor::new(&[1.5_f32, -2.0], &CandleDevice::Cpu)?;
+        let outputs = graph.run(&BTreeMap::from([("x".to_owned(), x)]))?;
+        Ok(outputs["y"].to_vec1()?)
+    };
+    is_doubled(run().map_err(|error| error.to_string())?)
+}
+
+fn is_doubled(found: Vec<f32>) -> Result<(), String> {
+    let due = [3.0, -4.0];
+    if found == due {
+        return Ok(());
+    }
+    Err(format!(
+        "twice [1.5, -2.0] is {found:?}, and {due:?} is due"
+    ))
+}
+
 fn doubled(site: &Site) -> Result<(), String> {
     let library = onnxruntime_library::ensure(&site.root).map_err(|error| error.to_string())?;
     let run = || -> Result<Vec<f32>, Box<dyn std::error::Error>> {
@@ -223,12 +255,8 @@ fn doubled(site: &Site) -> Result<(), String> {
         let outputs = session.run(ort::inputs!["x" => x])?;
         Ok(outputs["y"].try_extract_tensor::<f32>()?.1.to_vec())
     };
-    let found = run().map_err(|error| format!("{library}: {error}"))?;
-    let due = [3.0, -4.0];
-    if found == due {
-        return Ok(());
-    }
-    Err(format!(
-        "{library}: twice [1.5, -2.0] is {found:?}, and {due:?} is due"
-    ))
+    let found = run().map_err(|error| error.to_string());
+    found
+        .and_then(is_doubled)
+        .map_err(|said| format!("{library}: {said}"))
 }

@@ -37,6 +37,7 @@ struct Tally {
     families: usize,
     cases: usize,
     candle: Cells,
+    candle_graph: Cells,
     ort: Cells,
     graphs: Graphs,
 }
@@ -107,9 +108,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
             family.priority.name(),
             &family.variants.len().to_string(),
             if family.candle.is_some() {
-                "yes"
+                "native, graph"
             } else {
-                "no binding"
+                "graph"
             },
         ]);
     }
@@ -173,6 +174,7 @@ fn tallies(workspace: &Workspace, registry: &Registry) -> Result<BTreeMap<Catego
             .or_exit(Exit::InvalidRegistry)
     };
     let (candle, ort) = (load(Backend::Candle)?, load(Backend::Ort)?);
+    let candle_graph = load(Backend::CandleGraph)?;
     let has_gap = |list: &Expectations, family: &Family| {
         let mut entries = list.entries().iter();
         entries.any(|entry| entry.family == family.family)
@@ -187,6 +189,7 @@ fn tallies(workspace: &Workspace, registry: &Registry) -> Result<BTreeMap<Catego
             tally.graphs.add(workspace, &case.name());
         }
         tally.ort.add(true, has_gap(&ort, family));
+        tally.candle_graph.add(true, has_gap(&candle_graph, family));
         let is_bound = cases.iter().any(|case| case.candle.is_some());
         tally.candle.add(is_bound, has_gap(&candle, family));
     }
@@ -241,6 +244,7 @@ impl Tally {
             "families": tally.families,
             "cases": tally.cases,
             "candle": tally.candle.facts(),
+            "candle-graph": tally.candle_graph.facts(),
             "ort": tally.ort.facts(),
             "graphs": {
                 "dynamic": graphs.dynamic,
@@ -258,7 +262,8 @@ fn summary(tallies: &BTreeMap<Category, Tally>) -> Table {
         "families",
         "cases",
         "dynamic graphs",
-        "candle",
+        "candle, native",
+        "candle, graph",
         "ort",
     ]);
     for (category, tally) in tallies {
@@ -268,6 +273,7 @@ fn summary(tallies: &BTreeMap<Category, Tally>) -> Table {
             &tally.cases.to_string(),
             &tally.graphs.dynamic.to_string(),
             &tally.candle.told(),
+            &tally.candle_graph.told(),
             &tally.ort.told(),
         ]);
     }

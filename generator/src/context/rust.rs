@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    plan::{self, CANDLE, Fate, ORT, Planned, Way},
+    plan::{self, CANDLE, CANDLE_GRAPH, Fate, ORT, Planned, Way},
 };
 
 /// One family's Rust file.
@@ -162,9 +162,14 @@ fn case_context(
         outputs: native.outputs.clone(),
         caches: native.caches,
     });
-    let on_ort = [None, Some("unoptimised")].map(|setting| Way {
+    let on_graphs = [
+        (CANDLE_GRAPH, None),
+        (ORT, None),
+        (ORT, Some("unoptimised")),
+    ];
+    let on_graphs = on_graphs.map(|(backend, setting)| Way {
         case,
-        backend: ORT,
+        backend,
         setting,
         inputs: case.inputs.keys().cloned().collect(),
         outputs: case.outputs.keys().cloned().collect(),
@@ -176,7 +181,7 @@ fn case_context(
         planned = plan::unbound(case, CANDLE);
     }
     let mut backends = Vec::new();
-    for way in on_candle.into_iter().chain(on_ort) {
+    for way in on_candle.into_iter().chain(on_graphs) {
         let mut tests = Vec::new();
         for (plan, (check, axis)) in way.plan() {
             if plan.fate == Fate::Made {

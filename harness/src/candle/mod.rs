@@ -1,7 +1,8 @@
-//! Families as candle-transformers implements them.
+//! Families on candle: as candle-transformers implements them, and as graphs.
 
 mod config;
 mod device;
+mod graph;
 mod model;
 mod native;
 mod recorder;
@@ -11,9 +12,12 @@ mod tensors;
 pub use candle_core::Result;
 
 pub use config::{Field, Json};
+pub use graph::{Graph, GraphSession, graph};
 pub use model::Model;
 pub use native::{Native, NativeSession, native};
 pub use tensors::Tensors;
+
+pub(crate) use device::open;
 
 /// A builder over the checkpoint's weights, as every candle-transformers constructor takes it.
 pub type VarBuilder = candle_nn::VarBuilder<'static>;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The version that the workspace pins; a test compares it with the table.
-const VERSION: &str = "0.11.1";
+pub(super) const VERSION: &str = "0.11.1";
 
 /// candle, through a family's own API.
 #[derive(Clone, Copy, Debug)]

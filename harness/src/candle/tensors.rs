@@ -77,7 +77,7 @@ fn to_tensor(array: &Array, device: &Device) -> Result<Tensor> {
     }
 }
 
-fn to_array(tensor: &Tensor) -> Result<Array> {
+pub(super) fn to_array(tensor: &Tensor) -> Result<Array> {
     let flat = tensor.flatten_all()?;
     let data = match tensor.dtype() {
         DType::F64 => Data::F64(flat.to_vec1()?),

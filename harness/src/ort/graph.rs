@@ -62,27 +62,8 @@ impl Backend for Graph {
         Some(BuiltFrom::Graph)
     }
 
-    /// A graph reads everything that its model reads: an input that the exporter dropped has no
-    /// effect in PyTorch either. It gives every output at every position and keeps no cache.
     fn capabilities(&self, reference: &Reference) -> Capabilities {
-        let manifest = reference.manifest();
-        let Some(graph) = &manifest.graph else {
-            return Capabilities::default();
-        };
-        let because = graph.static_because.clone();
-        let because = because.unwrap_or_else(|| "the graph was exported at one length".to_owned());
-        let axes = manifest.inputs.iter().flat_map(|input| &input.axes);
-        let fixed = axes.filter(|axis| !graph.dynamic.contains(axis));
-        Capabilities {
-            inputs: manifest
-                .inputs
-                .iter()
-                .map(|input| input.name.clone())
-                .collect(),
-            outputs: graph.outputs.clone(),
-            fixed: fixed.map(|axis| (axis.clone(), because.clone())).collect(),
-            ..Capabilities::default()
-        }
+        Capabilities::of_graph(reference)
     }
 
     fn load(&self, reference: &Reference, device: Device) -> Result<GraphSession, Failure> {

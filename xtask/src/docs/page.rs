@@ -13,7 +13,7 @@ use super::tokenizers;
 use crate::output;
 
 /// The backends that emitted Rust runs on, as columns.
-const BACKENDS: [&str; 2] = ["candle", "ort"];
+const BACKENDS: [&str; 3] = ["candle", "candle-graph", "ort"];
 
 /// One check of one case on one backend, made or not.
 #[derive(Clone, Debug)]

@@ -8,6 +8,8 @@ use model_registry::TOKENIZERS;
 pub enum Backend {
     /// candle-transformers, in Rust.
     Candle,
+    /// candle-core on the recorded graphs, in Rust.
+    CandleGraph,
     /// ONNX Runtime, from Rust.
     Ort,
     /// The crate of that name, for the tokenizers of the families.
@@ -20,8 +22,9 @@ pub enum Backend {
 
 impl Backend {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Candle,
+        Self::CandleGraph,
         Self::Ort,
         Self::Tokenizers,
         Self::PythonOrt,
@@ -32,6 +35,7 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self {
             Self::Candle => "candle",
+            Self::CandleGraph => "candle-graph",
             Self::Ort => "ort",
             Self::Tokenizers => TOKENIZERS,
             Self::PythonOrt => "python-ort",
@@ -46,7 +50,7 @@ impl Backend {
 
     /// Whether the emitted Rust tests run models on it.
     pub fn runs_models(self) -> bool {
-        matches!(self, Self::Candle | Self::Ort)
+        matches!(self, Self::Candle | Self::CandleGraph | Self::Ort)
     }
 
     /// The ways in which it is tried; `None` is its own default.

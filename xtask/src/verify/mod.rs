@@ -60,7 +60,7 @@ pub struct Args {
     /// What --sample draws by.
     #[arg(long, value_name = "SEED", default_value_t = 1, requires = "sample")]
     seed: u64,
-    /// The backends, each with the option once more; candle, ort and tokenizers if none is named.
+    /// The backends, each with the option once more; candle, candle-graph, ort and tokenizers if none is named.
     #[arg(long = "backend", value_enum, value_name = "BACKEND")]
     backends: Vec<Backend>,
     /// Where to compute.
@@ -98,7 +98,12 @@ impl Args {
     fn backends(&self) -> Vec<Backend> {
         let mut backends = self.backends.clone();
         if backends.is_empty() {
-            backends = vec![Backend::Candle, Backend::Ort, Backend::Tokenizers];
+            backends = vec![
+                Backend::Candle,
+                Backend::CandleGraph,
+                Backend::Ort,
+                Backend::Tokenizers,
+            ];
         }
         backends.sort();
         backends.dedup();

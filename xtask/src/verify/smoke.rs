@@ -67,7 +67,12 @@ pub(super) fn of_rust(
     backends: &[Backend],
 ) -> Result<Vec<Trial>> {
     let backends = backends.iter().filter(|backend| backend.runs_models());
-    let computes = backends.map(|backend| (format!("{}_computes", backend.name()), Some(*backend)));
+    let computes = backends.map(|backend| {
+        (
+            format!("{}_computes", backend.name().replace('-', "_")),
+            Some(*backend),
+        )
+    });
     let wanted: Vec<_> = [(HARNESS.to_owned(), None)]
         .into_iter()
         .chain(computes)
@@ -97,7 +102,7 @@ pub(super) fn of_python(
     let code = match backend {
         Backend::PythonOrt => PYTHON_ORT.replace("@GRAPH@", GRAPH),
         Backend::PythonTorch => PYTHON_TORCH.to_owned(),
-        Backend::Candle | Backend::Ort | Backend::Tokenizers => return None,
+        Backend::Candle | Backend::CandleGraph | Backend::Ort | Backend::Tokenizers => return None,
     };
     Some(Trial {
         name: format!("{}_computes", backend.name().replace('-', "_")),

@@ -13,18 +13,49 @@ pub(super) fn render(
     backends: &[Backend],
     records: &[Record],
 ) -> String {
+    let ways = backends
+        .iter()
+        .copied()
+        .filter(|backend| ON_CANDLE.contains(backend));
+    let ways: Vec<Backend> = ways.collect();
+    let others = backends
+        .iter()
+        .filter(|backend| !ON_CANDLE.contains(backend));
     let mut header = vec!["family"];
-    header.extend(backends.iter().map(|backend| backend.name()));
+    header.extend((!ways.is_empty()).then_some("candle"));
+    header.extend(others.clone().map(|backend| backend.name()));
     let mut table = list::table(&header);
     for family in families {
         let mut row = vec![family.family.clone()];
-        row.extend(backends.iter().map(|backend| match backend {
+        row.extend((!ways.is_empty()).then(|| candle_cell(family, &ways, records)));
+        row.extend(others.clone().map(|backend| match backend {
             Backend::Tokenizers => tokenizer_cell(registry, family, records),
-            backend => cell(family, *backend, records),
+            backend => cell(family, *backend, records).unwrap_or_default(),
         }));
         table.add_row(row);
     }
     table.trim_fmt()
+}
+
+/// The two ways to run a family on candle, which share a column.
+const ON_CANDLE: [Backend; 2] = [Backend::Candle, Backend::CandleGraph];
+
+/// `native 14 pass; graph 12 pass`: each way that was taken.
+fn candle_cell(family: &Family, ways: &[Backend], records: &[Record]) -> String {
+    let told = ways.iter().filter_map(|&way| {
+        let label = if way == Backend::Candle {
+            "native"
+        } else {
+            "graph"
+        };
+        Some(format!("{label} {}", cell(family, way, records)?))
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        "no binding".into()
+    } else {
+        told.join("; ")
+    }
 }
 
 /// What came of the tokenizer that a family shares with others.
@@ -43,15 +74,12 @@ fn tokenizer_cell(registry: &Registry, family: &Family, records: &[Record]) -> S
     }
 }
 
-fn cell(family: &Family, backend: Backend, records: &[Record]) -> String {
+/// `None` where nothing was tried.
+fn cell(family: &Family, backend: Backend, records: &[Record]) -> Option<String> {
     let mine = records.iter().filter(|record| {
         let test = &record.test;
         test.family == family.family && test.backend == backend.name()
     });
     let text = tally(mine.map(|record| (record.outcome, record.is_as_expected())));
-    if text.is_empty() {
-        "no binding".into()
-    } else {
-        text
-    }
+    (!text.is_empty()).then_some(text)
 }
