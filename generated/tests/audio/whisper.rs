@@ -112,6 +112,60 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&WHISPER, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&WHISPER, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&WHISPER, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&WHISPER, candle::graph());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&WHISPER, candle::graph(), "target");
+    }
+
+    #[test]
+    fn later_tokens_do_not_matter() {
+        check::later_tokens_do_not_matter(&WHISPER, candle::graph(), "target");
+    }
+
+    #[test]
+    fn encoder_reaches_decoder() {
+        check::encoder_reaches_decoder(&WHISPER, candle::graph(), "target");
+    }
+
+    #[test]
+    fn every_frame_matters() {
+        check::every_frame_matters(&WHISPER, candle::graph());
+    }
+
+    #[test]
+    fn silence_stays_finite() {
+        check::silence_stays_finite(&WHISPER, candle::graph());
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&WHISPER, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -186,6 +240,20 @@ mod audio_classification {
         recorded_from: "848a000af861d158",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_CLASSIFICATION, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -223,6 +291,25 @@ mod causal_lm {
         variant: Some("causal-lm"),
         recorded_from: "ab78de13cfa0879b",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CAUSAL_LM, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CAUSAL_LM, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&CAUSAL_LM, candle::graph(), "target");
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -275,6 +362,20 @@ mod feed_forward {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&FEED_FORWARD, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FEED_FORWARD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FEED_FORWARD, candle::graph());
         }
     }
 
@@ -365,6 +466,25 @@ mod lm_head {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LM_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, candle::graph(), "target");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -416,6 +536,20 @@ mod long_source {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&LONG_SOURCE, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LONG_SOURCE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LONG_SOURCE, candle::graph());
         }
     }
 

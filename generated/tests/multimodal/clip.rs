@@ -116,6 +116,45 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&CLIP, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&CLIP, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&CLIP, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&CLIP, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&CLIP, candle::graph());
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&CLIP, candle::graph());
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&CLIP, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -189,6 +228,20 @@ mod gelu {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GELU, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GELU, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -223,6 +276,20 @@ mod image_classification {
         variant: Some("image-classification"),
         recorded_from: "0df5b7248853b1e3",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -326,6 +393,20 @@ mod text {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -424,6 +505,20 @@ mod vision {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&VISION, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION, candle::graph());
         }
     }
 

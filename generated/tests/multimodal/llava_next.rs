@@ -204,6 +204,65 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&LLAVA_NEXT, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAVA_NEXT, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAVA_NEXT, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&LLAVA_NEXT, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&LLAVA_NEXT, candle::graph());
+    }
+
+    #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&LLAVA_NEXT, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAVA_NEXT, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn later_tokens_do_not_matter() {
+        check::later_tokens_do_not_matter(&LLAVA_NEXT, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAVA_NEXT, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn each_stream_matters() {
+        check::each_stream_matters(&LLAVA_NEXT, candle::graph());
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&LLAVA_NEXT, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 

@@ -22,6 +22,11 @@ fn candle_computes() {
 }
 
 #[test]
+fn candle_graph_computes() {
+    smoke::candle_graph_computes();
+}
+
+#[test]
 fn ort_computes() {
     smoke::ort_computes();
 }

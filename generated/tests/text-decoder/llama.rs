@@ -131,6 +131,60 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&LLAMA, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&LLAMA, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&LLAMA, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&LLAMA, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&LLAMA, candle::graph());
+    }
+
+    #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&LLAMA, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&LLAMA, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn later_tokens_do_not_matter() {
+        check::later_tokens_do_not_matter(&LLAMA, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&LLAMA, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&LLAMA, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -240,6 +294,25 @@ mod attention_bias {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ATTENTION_BIAS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ATTENTION_BIAS, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&ATTENTION_BIAS, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -315,6 +388,25 @@ mod grouped_heads {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GROUPED_HEADS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GROUPED_HEADS, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&GROUPED_HEADS, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -384,6 +476,25 @@ mod head_dim {
                 candle::native::<Native>(),
                 "sequence",
             );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&HEAD_DIM, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&HEAD_DIM, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&HEAD_DIM, candle::graph(), "sequence");
         }
     }
 
@@ -512,6 +623,25 @@ mod llama3_rope {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LLAMA3_ROPE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LLAMA3_ROPE, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LLAMA3_ROPE, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -552,6 +682,20 @@ mod question_answering {
         recorded_from: "0ed831209e1b5b91",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -589,6 +733,20 @@ mod sequence_classification {
         variant: Some("sequence-classification"),
         recorded_from: "882cdac8142ea0ef",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -660,6 +818,25 @@ mod tied_head {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TIED_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TIED_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TIED_HEAD, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -699,6 +876,20 @@ mod token_classification {
         variant: Some("token-classification"),
         recorded_from: "928bf508b5a7e962",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;

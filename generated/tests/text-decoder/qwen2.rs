@@ -123,6 +123,60 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&QWEN2, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&QWEN2, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&QWEN2, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&QWEN2, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&QWEN2, candle::graph());
+    }
+
+    #[test]
+    fn left_padding_changes_nothing() {
+        check::left_padding_changes_nothing(&QWEN2, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&QWEN2, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn later_tokens_do_not_matter() {
+        check::later_tokens_do_not_matter(&QWEN2, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn greedy_tokens_match() {
+        check::greedy_tokens_match(&QWEN2, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&QWEN2, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -225,6 +279,25 @@ mod epsilon {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EPSILON, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&EPSILON, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -265,6 +338,20 @@ mod question_answering {
         recorded_from: "81160f0742a3ab6b",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -302,6 +389,20 @@ mod sequence_classification {
         variant: Some("sequence-classification"),
         recorded_from: "3596caf123e41733",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -416,6 +517,25 @@ mod sliding_window {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SLIDING_WINDOW, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SLIDING_WINDOW, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&SLIDING_WINDOW, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -491,6 +611,25 @@ mod tied_head {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TIED_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TIED_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TIED_HEAD, candle::graph(), "sequence");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -530,6 +669,20 @@ mod token_classification {
         variant: Some("token-classification"),
         recorded_from: "d11ae9a87c8af8b0",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;

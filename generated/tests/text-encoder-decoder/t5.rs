@@ -78,6 +78,55 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&T5, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&T5, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&T5, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&T5, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&T5, candle::graph());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&T5, candle::graph(), "target");
+    }
+
+    #[test]
+    fn later_tokens_do_not_matter() {
+        check::later_tokens_do_not_matter(&T5, candle::graph(), "target");
+    }
+
+    #[test]
+    fn encoder_reaches_decoder() {
+        check::encoder_reaches_decoder(&T5, candle::graph(), "target");
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&T5, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -147,6 +196,20 @@ mod encoder {
         recorded_from: "de951fa187253def",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ENCODER, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ENCODER, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -196,6 +259,20 @@ mod epsilon {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EPSILON, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -242,6 +319,20 @@ mod gated_gelu {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&GATED_GELU, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GATED_GELU, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GATED_GELU, candle::graph());
         }
     }
 
@@ -348,6 +439,25 @@ mod lm_head {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LM_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LM_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&LM_HEAD, candle::graph(), "target");
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -388,6 +498,20 @@ mod question_answering {
         recorded_from: "a2b68f1e7aa50007",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -426,6 +550,20 @@ mod sequence_classification {
         recorded_from: "f2c0ac22d3f2377a",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -463,6 +601,20 @@ mod token_classification {
         variant: Some("token-classification"),
         recorded_from: "b84b5f59cd69c21b",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -571,6 +723,25 @@ mod unscaled_head {
                 candle::native::<Native>(),
                 "target",
             );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&UNSCALED_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&UNSCALED_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&UNSCALED_HEAD, candle::graph(), "target");
         }
     }
 

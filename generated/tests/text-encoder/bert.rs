@@ -91,6 +91,50 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&BERT, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&BERT, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&BERT, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&BERT, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&BERT, candle::graph());
+    }
+
+    #[test]
+    fn every_length_agrees() {
+        check::every_length_agrees(&BERT, candle::graph(), "sequence");
+    }
+
+    #[test]
+    fn later_tokens_do_matter() {
+        check::later_tokens_do_matter(&BERT, candle::graph());
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&BERT, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -155,6 +199,20 @@ mod causal_lm {
         recorded_from: "4818dd48e1518712",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CAUSAL_LM, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CAUSAL_LM, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -201,6 +259,20 @@ mod epsilon {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&EPSILON, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EPSILON, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::graph());
         }
     }
 
@@ -288,6 +360,20 @@ mod masked_lm {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_LM, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_LM, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -322,6 +408,20 @@ mod multiple_choice {
         variant: Some("multiple-choice"),
         recorded_from: "7774701ae89f5457",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -361,6 +461,20 @@ mod next_sentence_prediction {
         recorded_from: "0eb3bce12bca82ae",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -399,6 +513,20 @@ mod pretraining {
         recorded_from: "f49cdaa6c88cd6ab",
     };
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -433,6 +561,20 @@ mod question_answering {
         variant: Some("question-answering"),
         recorded_from: "9f79431794962a3a",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&QUESTION_ANSWERING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&QUESTION_ANSWERING, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -486,6 +628,20 @@ mod relu {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&RELU, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&RELU, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -520,6 +676,20 @@ mod sequence_classification {
         variant: Some("sequence-classification"),
         recorded_from: "345375b563220a9a",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEQUENCE_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -558,6 +728,20 @@ mod token_classification {
         variant: Some("token-classification"),
         recorded_from: "017e78da1e0ea660",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TOKEN_CLASSIFICATION, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;

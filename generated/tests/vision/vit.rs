@@ -93,6 +93,45 @@ mod on_candle {
     }
 }
 
+mod on_candle_graph {
+    use super::*;
+
+    #[test]
+    fn forward_matches_reference() {
+        check::forward_matches_reference(&VIT, candle::graph());
+    }
+
+    #[test]
+    fn reads_every_weight() {
+        check::reads_every_weight(&VIT, candle::graph());
+    }
+
+    #[test]
+    fn runs_twice_the_same() {
+        check::runs_twice_the_same(&VIT, candle::graph());
+    }
+
+    #[test]
+    fn batch_equals_singles() {
+        check::batch_equals_singles(&VIT, candle::graph());
+    }
+
+    #[test]
+    fn every_patch_matters() {
+        check::every_patch_matters(&VIT, candle::graph());
+    }
+
+    #[test]
+    fn resolution_follows_config() {
+        check::resolution_follows_config(&VIT, candle::graph());
+    }
+
+    #[test]
+    fn refuses_bad_input() {
+        check::refuses_bad_input(&VIT, candle::graph());
+    }
+}
+
 mod on_ort {
     use super::*;
 
@@ -163,6 +202,20 @@ mod epsilon {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&EPSILON, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EPSILON, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EPSILON, candle::graph());
         }
     }
 
@@ -246,6 +299,20 @@ mod image_classification {
         }
     }
 
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, candle::graph());
+        }
+    }
+
     mod on_ort {
         use super::*;
 
@@ -283,6 +350,20 @@ mod masked_image_modeling {
         variant: Some("masked-image-modeling"),
         recorded_from: "347b7f36fd231c5c",
     };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+    }
 
     mod on_ort {
         use super::*;
@@ -333,6 +414,20 @@ mod non_square {
         #[test]
         fn reads_every_weight() {
             check::reads_every_weight(&NON_SQUARE, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NON_SQUARE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NON_SQUARE, candle::graph());
         }
     }
 
