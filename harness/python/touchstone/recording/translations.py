@@ -3,6 +3,8 @@
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
+op = core.op
+
 
 def conv3d(input, weight, bias=None, stride=(1, 1, 1), padding=(0, 0, 0), dilation=(1, 1, 1), groups: int = 1):
     """torchlib gives a convolution without bias one of shape [channels, 2] (core.py:2259), which no runtime takes."""
@@ -11,4 +13,18 @@ def conv3d(input, weight, bias=None, stride=(1, 1, 1), padding=(0, 0, 0), dilati
     return core.aten_convolution(input, weight, bias, stride, padding, dilation, False, (0, 0, 0), groups)
 
 
-TABLE = {torch.ops.aten.conv3d.default: conv3d}
+def scatter_reduce(self, dim: int, index, src, reduce: str, include_self: bool = True):
+    """torchlib writes a mean as no reduction at all (core.py:9080): whoever comes last stays."""
+    if reduce != "mean":
+        return core.aten_scatter_reduce(self, dim, index, src, reduce, include_self)
+
+    def everywhere(value: float, like):
+        return op.Expand(op.CastLike(op.Constant(value_floats=[value]), self), op.Shape(like))
+
+    start = self if include_self else op.ScatterElements(self, index, everywhere(0.0, src), axis=dim)
+    total = op.ScatterElements(start, index, src, axis=dim, reduction="add")
+    count = op.ScatterElements(everywhere(1.0 if include_self else 0.0, self), index, everywhere(1.0, src), axis=dim, reduction="add")
+    return op.Div(total, op.Max(count, everywhere(1.0, self)))
+
+
+TABLE = {torch.ops.aten.conv3d.default: conv3d, torch.ops.aten.scatter_reduce.two: scatter_reduce}
