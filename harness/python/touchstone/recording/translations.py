@@ -2,8 +2,7 @@
 
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
-
-op = core.op
+from onnxscript.onnx_opset import opset20 as op
 
 
 def conv3d(input, weight, bias=None, stride=(1, 1, 1), padding=(0, 0, 0), dilation=(1, 1, 1), groups: int = 1):
