@@ -35,6 +35,34 @@ DATA2VEC_AUDIO = Case(
     },
 )
 
+AUDIO_FRAME_CLASSIFICATION = Case(
+    category="audio",
+    family="data2vec-audio",
+    variant="audio-frame-classification",
+    model="Data2VecAudioForAudioFrameClassification",
+    recorded_from="a659cfd9d5654a63",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "conv_pos_kernel_size": 7,
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 2,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "frames", "labels")},
+)
+
 CTC = Case(
     category="audio",
     family="data2vec-audio",
@@ -62,7 +90,35 @@ CTC = Case(
     outputs={"logits": ("batch", "frames", "vocab")},
 )
 
-CASES = [DATA2VEC_AUDIO, CTC]
+XVECTOR = Case(
+    category="audio",
+    family="data2vec-audio",
+    variant="xvector",
+    model="Data2VecAudioForXVector",
+    recorded_from="b9b2560793168c1d",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "conv_pos_kernel_size": 7,
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 2,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "tdnn_dim": [20, 20, 20, 20, 28],
+        "tdnn_kernel": [3, 2, 2, 1, 1],
+        "vocab_size": 31,
+        "xvector_output_dim": 24,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={"input_values": floats("batch", "samples")},
+    outputs={"embeddings": ("batch", "embedding"), "logits": ("batch", "embedding")},
+)
+
+CASES = [DATA2VEC_AUDIO, AUDIO_FRAME_CLASSIFICATION, CTC, XVECTOR]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -47,7 +47,49 @@ GRADIUM_PHONON_TTS = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
-CASES = [GRADIUM_PHONON_TTS]
+END_OF_SPEECH = Case(
+    category="audio",
+    family="gradium_phonon_tts",
+    variant="end-of-speech",
+    model="GradiumPhononTTSForConditionalGeneration",
+    recorded_from="4a2b3ca8df4255f6",
+    decodes_along="sequence",
+    config={
+        "audio_bos_token_id": 49,
+        "audio_latent_token_id": 50,
+        "audio_prompt_dim": 20,
+        "audio_prompt_token_id": 51,
+        "duration_delta_embedding_dim": 28,
+        "flow_head_config": {
+            "condition_dim": 48,
+            "frequency_embedding_size": 20,
+            "hidden_size": 36,
+            "latent_dim": 14,
+            "loss_weighting_num_layers": 2,
+            "num_hidden_layers": 2,
+        },
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "latent_dim": 14,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_speakers_embedding_dim": 12,
+        "num_speakers_vocab_size": 7,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (13, 10)},
+    inputs={
+        "attention_mask": lengths(sequence=[13, 9]),
+        "audio_prompt_latents": floats("batch", 4, 20),
+        "input_ids": prompt(("batch", "sequence"), media=(51, 4), end=[49]),
+    },
+    outputs={"logits": ("batch", "sequence", 1)},
+)
+
+CASES = [GRADIUM_PHONON_TTS, END_OF_SPEECH]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

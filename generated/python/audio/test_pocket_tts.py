@@ -45,7 +45,47 @@ POCKET_TTS = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
-CASES = [POCKET_TTS]
+END_OF_SPEECH = Case(
+    category="audio",
+    family="pocket_tts",
+    variant="end-of-speech",
+    model="PocketTTSForConditionalGeneration",
+    recorded_from="15fa84d0466d6041",
+    decodes_along="sequence",
+    config={
+        "audio_bos_token_id": 49,
+        "audio_latent_token_id": 50,
+        "audio_prompt_bos_token_id": 48,
+        "audio_prompt_token_id": 51,
+        "flow_head_config": {
+            "condition_dim": 48,
+            "frequency_embedding_size": 20,
+            "hidden_size": 36,
+            "latent_dim": 14,
+            "loss_weighting_num_layers": 2,
+            "num_hidden_layers": 2,
+        },
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "latent_dim": 14,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (13, 10)},
+    inputs={
+        "attention_mask": lengths(sequence=[13, 9]),
+        "audio_prompt_latents": floats("batch", 4, 14),
+        "input_ids": prompt(("batch", "sequence"), start=[48], media=(51, 4), end=[49]),
+    },
+    outputs={"logits": ("batch", "sequence", 1)},
+)
+
+CASES = [POCKET_TTS, END_OF_SPEECH]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -31,6 +31,33 @@ SEW = Case(
     outputs={"last_hidden_state": ("batch", "frames", "hidden")},
 )
 
+AUDIO_CLASSIFICATION = Case(
+    category="audio",
+    family="sew",
+    variant="audio-classification",
+    model="SEWForSequenceClassification",
+    recorded_from="5724bee9f0b51b68",
+    decodes_along=None,
+    config={
+        "conv_dim": [12, 20, 20, 20, 20, 28, 28, 28, 28, 40, 40, 40, 40],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (5200, 4560)},
+    inputs={
+        "attention_mask": lengths(samples=[5200, 3900]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 CTC = Case(
     category="audio",
     family="sew",
@@ -57,7 +84,7 @@ CTC = Case(
     outputs={"logits": ("batch", "frames", "vocab")},
 )
 
-CASES = [SEW, CTC]
+CASES = [SEW, AUDIO_CLASSIFICATION, CTC]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

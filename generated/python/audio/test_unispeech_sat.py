@@ -34,6 +34,33 @@ UNISPEECH_SAT = Case(
     },
 )
 
+AUDIO_FRAME_CLASSIFICATION = Case(
+    category="audio",
+    family="unispeech-sat",
+    variant="audio-frame-classification",
+    model="UniSpeechSatForAudioFrameClassification",
+    recorded_from="3556b7119266b4f3",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "frames", "labels")},
+)
+
 XVECTOR = Case(
     category="audio",
     family="unispeech-sat",
@@ -65,7 +92,7 @@ XVECTOR = Case(
     outputs={"embeddings": ("batch", "embedding"), "logits": ("batch", "embedding")},
 )
 
-CASES = [UNISPEECH_SAT, XVECTOR]
+CASES = [UNISPEECH_SAT, AUDIO_FRAME_CLASSIFICATION, XVECTOR]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

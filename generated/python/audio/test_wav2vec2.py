@@ -3,7 +3,7 @@
 # Sources: model-registry/families/audio/wav2vec2.yaml, templates/python/speech_encoder.py.j2
 
 import pytest
-from touchstone import Case, check, floats, lengths
+from touchstone import Case, check, floats, integers, lengths
 
 WAV2VEC2 = Case(
     category="audio",
@@ -145,6 +145,39 @@ CTC = Case(
     outputs={"logits": ("batch", "frames", "vocab")},
 )
 
+PRETRAINING = Case(
+    category="audio",
+    family="wav2vec2",
+    variant="pretraining",
+    model="Wav2Vec2ForPreTraining",
+    recorded_from="b280acc71b20de70",
+    decodes_along=None,
+    config={
+        "codevector_dim": 20,
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_codevectors_per_group": 7,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "proj_codevector_dim": 12,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "frames": (11, 9), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+        "mask_time_indices": integers(("batch", "frames"), below=2),
+    },
+    outputs={
+        "projected_quantized_states": ("batch", "frames", "projection"),
+        "projected_states": ("batch", "frames", "projection"),
+    },
+)
+
 STABLE_LAYER_NORM = Case(
     category="audio",
     family="wav2vec2",
@@ -177,7 +210,7 @@ STABLE_LAYER_NORM = Case(
     },
 )
 
-CASES = [WAV2VEC2, AUDIO_CLASSIFICATION, AUDIO_FRAME_CLASSIFICATION, AUDIO_XVECTOR, CTC, STABLE_LAYER_NORM]
+CASES = [WAV2VEC2, AUDIO_CLASSIFICATION, AUDIO_FRAME_CLASSIFICATION, AUDIO_XVECTOR, CTC, PRETRAINING, STABLE_LAYER_NORM]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

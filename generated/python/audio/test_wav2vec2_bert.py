@@ -62,6 +62,32 @@ ADAPTER_CTC = Case(
     outputs={"logits": ("batch", "positions", "vocab")},
 )
 
+AUDIO_FRAME_CLASSIFICATION = Case(
+    category="audio",
+    family="wav2vec2-bert",
+    variant="audio-frame-classification",
+    model="Wav2Vec2BertForAudioFrameClassification",
+    recorded_from="7f8b849f6cb10aff",
+    decodes_along=None,
+    config={
+        "conv_depthwise_kernel_size": 7,
+        "feature_projection_input_dim": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "frames": (23, 17)},
+    inputs={
+        "attention_mask": lengths(frames=[23, 14]),
+        "input_features": floats("batch", "frames", 20),
+    },
+    outputs={"logits": ("batch", "frames", "labels")},
+)
+
 NEAR_DISTANCES = Case(
     category="audio",
     family="wav2vec2-bert",
@@ -121,7 +147,36 @@ ROTARY = Case(
     },
 )
 
-CASES = [WAV2VEC2_BERT, ADAPTER_CTC, NEAR_DISTANCES, ROTARY]
+XVECTOR = Case(
+    category="audio",
+    family="wav2vec2-bert",
+    variant="xvector",
+    model="Wav2Vec2BertForXVector",
+    recorded_from="9a02eb8e6f6a75ae",
+    decodes_along=None,
+    config={
+        "conv_depthwise_kernel_size": 7,
+        "feature_projection_input_dim": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "tdnn_dim": [20, 20, 20, 20, 28],
+        "tdnn_kernel": [3, 3, 2, 1, 1],
+        "vocab_size": 31,
+        "xvector_output_dim": 24,
+    },
+    call={},
+    sizes={"batch": (2, 3), "frames": (23, 17)},
+    inputs={
+        "attention_mask": lengths(frames=[23, 14]),
+        "input_features": floats("batch", "frames", 20),
+    },
+    outputs={"embeddings": ("batch", "embedding"), "logits": ("batch", "embedding")},
+)
+
+CASES = [WAV2VEC2_BERT, ADAPTER_CTC, AUDIO_FRAME_CLASSIFICATION, NEAR_DISTANCES, ROTARY, XVECTOR]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

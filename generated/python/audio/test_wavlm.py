@@ -35,6 +35,63 @@ WAVLM = Case(
     },
 )
 
+AUDIO_CLASSIFICATION = Case(
+    category="audio",
+    family="wavlm",
+    variant="audio-classification",
+    model="WavLMForSequenceClassification",
+    recorded_from="d7c05e992cfebc9c",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_buckets": 12,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+AUDIO_FRAME_CLASSIFICATION = Case(
+    category="audio",
+    family="wavlm",
+    variant="audio-frame-classification",
+    model="WavLMForAudioFrameClassification",
+    recorded_from="59044b08941bdd12",
+    decodes_along=None,
+    config={
+        "conv_dim": [20, 20, 20, 20, 20, 20, 20],
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_buckets": 12,
+        "num_conv_pos_embedding_groups": 3,
+        "num_conv_pos_embeddings": 8,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "use_weighted_layer_sum": True,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "samples": (3600, 2960)},
+    inputs={
+        "attention_mask": lengths(samples=[3600, 2400]),
+        "input_values": floats("batch", "samples"),
+    },
+    outputs={"logits": ("batch", "frames", "labels")},
+)
+
 NEAR_DISTANCES = Case(
     category="audio",
     family="wavlm",
@@ -131,7 +188,7 @@ XVECTOR = Case(
     outputs={"embeddings": ("batch", "embedding"), "logits": ("batch", "embedding")},
 )
 
-CASES = [WAVLM, NEAR_DISTANCES, STABLE_LAYER_NORM, XVECTOR]
+CASES = [WAVLM, AUDIO_CLASSIFICATION, AUDIO_FRAME_CLASSIFICATION, NEAR_DISTANCES, STABLE_LAYER_NORM, XVECTOR]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

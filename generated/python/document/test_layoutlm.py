@@ -35,6 +35,36 @@ LAYOUTLM = Case(
     },
 )
 
+DOCUMENT_QUESTION_ANSWERING = Case(
+    category="document",
+    family="layoutlm",
+    variant="document-question-answering",
+    model="LayoutLMForQuestionAnswering",
+    recorded_from="f42cc745f802dd6f",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_2d_position_embeddings": 71,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "bbox": boxes(("batch", "sequence", 4), below=71),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
 TOKEN_CLASSIFICATION = Case(
     category="document",
     family="layoutlm",
@@ -64,7 +94,7 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [LAYOUTLM, TOKEN_CLASSIFICATION]
+CASES = [LAYOUTLM, DOCUMENT_QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -36,6 +36,40 @@ LAYOUTLMV3 = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
+DOCUMENT_QUESTION_ANSWERING = Case(
+    category="document",
+    family="layoutlmv3",
+    variant="document-question-answering",
+    model="LayoutLMv3ForQuestionAnswering",
+    recorded_from="fe737b7fec18c57c",
+    decodes_along=None,
+    config={
+        "coordinate_size": 7,
+        "hidden_size": 48,
+        "input_size": 20,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 2,
+        "patch_size": 5,
+        "shape_size": 10,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "bbox": integers(("batch", "sequence", 4), below=581),
+        "input_ids": prompt(("batch", "sequence"), start=[0], end=[2]),
+        "pixel_values": floats("batch", 3, 20, 20),
+    },
+    outputs={
+        "end_logits": ("batch", "positions"),
+        "start_logits": ("batch", "positions"),
+    },
+)
+
 HIDDEN_STATES = Case(
     category="document",
     family="layoutlmv3",
@@ -67,7 +101,7 @@ HIDDEN_STATES = Case(
     outputs={"last_hidden_state": ("batch", "positions", "hidden")},
 )
 
-CASES = [LAYOUTLMV3, HIDDEN_STATES]
+CASES = [LAYOUTLMV3, DOCUMENT_QUESTION_ANSWERING, HIDDEN_STATES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -173,6 +173,35 @@ TEXT = Case(
     },
 )
 
+TEXT_PROJECTION = Case(
+    category="multimodal",
+    family="clip",
+    variant="text-projection",
+    model="CLIPTextModelWithProjection",
+    recorded_from="710372b817c05a66",
+    decodes_along=None,
+    config={
+        "bos_token_id": 51,
+        "eos_token_id": 52,
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 23,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "pad_token_id": 1,
+        "projection_dim": 20,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": prompt(("batch", "sequence"), start=[51], end=[52]),
+    },
+    outputs={"text_embeds": ("batch", "projection")},
+)
+
 VISION = Case(
     category="multimodal",
     family="clip",
@@ -199,7 +228,30 @@ VISION = Case(
     },
 )
 
-CASES = [CLIP, GELU, IMAGE_CLASSIFICATION, TEXT, VISION]
+VISION_PROJECTION = Case(
+    category="multimodal",
+    family="clip",
+    variant="vision-projection",
+    model="CLIPVisionModelWithProjection",
+    recorded_from="3088d6089e5bb101",
+    decodes_along=None,
+    config={
+        "hidden_size": 40,
+        "image_size": 15,
+        "intermediate_size": 52,
+        "layer_norm_eps": 0.00001,
+        "num_attention_heads": 5,
+        "num_hidden_layers": 2,
+        "patch_size": 5,
+        "projection_dim": 20,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"pixel_values": floats("batch", 3, 15, 15)},
+    outputs={"image_embeds": ("batch", "projection")},
+)
+
+CASES = [CLIP, GELU, IMAGE_CLASSIFICATION, TEXT, TEXT_PROJECTION, VISION, VISION_PROJECTION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -49,7 +49,48 @@ LLAVA = Case(
     },
 )
 
-CASES = [LLAVA]
+BODY = Case(
+    category="multimodal",
+    family="llava",
+    variant="body",
+    model="LlavaModel",
+    recorded_from="39497016a4eded43",
+    decodes_along="sequence",
+    config={
+        "image_seq_length": 9,
+        "image_token_id": 50,
+        "text_config": {
+            "hidden_size": 48,
+            "intermediate_size": 44,
+            "max_position_embeddings": 67,
+            "model_type": "llama",
+            "num_attention_heads": 6,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 2,
+            "vocab_size": 53,
+        },
+        "vision_config": {
+            "hidden_size": 40,
+            "image_size": 15,
+            "intermediate_size": 52,
+            "model_type": "clip_vision_model",
+            "num_attention_heads": 5,
+            "num_hidden_layers": 3,
+            "patch_size": 5,
+            "projection_dim": 20,
+        },
+    },
+    call={},
+    sizes={"batch": (2,), "sequence": (17, 14)},
+    inputs={
+        "attention_mask": lengths(sequence=[17, 13]),
+        "input_ids": prompt(("batch", "sequence"), start=[1], media=(50, 9)),
+        "pixel_values": floats("batch", 3, 15, 15),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+CASES = [LLAVA, BODY]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

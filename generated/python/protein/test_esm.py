@@ -104,7 +104,71 @@ MASKED_TOKENS = Case(
     },
 )
 
-CASES = [ESM, ABSOLUTE, MASKED_TOKENS]
+SEQUENCE_CLASSIFICATION = Case(
+    category="protein",
+    family="esm",
+    variant="sequence-classification",
+    model="EsmForSequenceClassification",
+    recorded_from="b7a1d68413257b16",
+    decodes_along=None,
+    config={
+        "emb_layer_norm_before": False,
+        "eos_token_id": 2,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "mask_token_id": 32,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "pad_token_id": 1,
+        "position_embedding_type": "rotary",
+        "token_dropout": True,
+        "vocab_size": 33,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": prompt(("batch", "sequence"), start=[0], end=[2]),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+TOKEN_CLASSIFICATION = Case(
+    category="protein",
+    family="esm",
+    variant="token-classification",
+    model="EsmForTokenClassification",
+    recorded_from="da4e822d3654fcd2",
+    decodes_along=None,
+    config={
+        "emb_layer_norm_before": False,
+        "eos_token_id": 2,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "mask_token_id": 32,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "pad_token_id": 1,
+        "position_embedding_type": "rotary",
+        "token_dropout": True,
+        "vocab_size": 33,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": prompt(("batch", "sequence"), start=[0], end=[2]),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [ESM, ABSOLUTE, MASKED_TOKENS, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -3,7 +3,7 @@
 # Sources: model-registry/families/text-decoder/gpt2.yaml, templates/python/decoder_only.py.j2
 
 import pytest
-from touchstone import Case, check, lengths, tokens
+from touchstone import Case, check, integers, lengths, tokens
 
 GPT2 = Case(
     category="text-decoder",
@@ -30,6 +30,36 @@ GPT2 = Case(
         "input_ids": tokens("batch", "sequence"),
     },
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+DOUBLE_HEADS = Case(
+    category="text-decoder",
+    family="gpt2",
+    variant="double-heads",
+    model="GPT2DoubleHeadsModel",
+    recorded_from="cb4c6f54dff4b9f8",
+    decodes_along="sequence",
+    config={
+        "bos_token_id": 52,
+        "eos_token_id": 52,
+        "layer_norm_epsilon": 0.00001,
+        "n_embd": 36,
+        "n_head": 4,
+        "n_inner": 44,
+        "n_layer": 3,
+        "n_positions": 67,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "input_ids": tokens("batch", 2, "sequence"),
+        "mc_token_ids": integers(("batch", 2), below=7),
+    },
+    outputs={
+        "logits": ("batch", "choices", "sequence", "vocab"),
+        "mc_logits": ("batch", "choices"),
+    },
 )
 
 LM_HEAD = Case(
@@ -174,7 +204,7 @@ UNTIED_HEAD = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GPT2, LM_HEAD, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, UNTIED_HEAD]
+CASES = [GPT2, DOUBLE_HEADS, LM_HEAD, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, UNTIED_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

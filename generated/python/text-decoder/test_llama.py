@@ -58,6 +58,32 @@ ATTENTION_BIAS = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+BODY = Case(
+    category="text-decoder",
+    family="llama",
+    variant="body",
+    model="LlamaModel",
+    recorded_from="807efac8cb7bd506",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 6,
+        "rms_norm_eps": 0.00001,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
 GROUPED_HEADS = Case(
     category="text-decoder",
     family="llama",
@@ -256,7 +282,7 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [LLAMA, ATTENTION_BIAS, GROUPED_HEADS, HEAD_DIM, LLAMA3_ROPE, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TIED_HEAD, TOKEN_CLASSIFICATION]
+CASES = [LLAMA, ATTENTION_BIAS, BODY, GROUPED_HEADS, HEAD_DIM, LLAMA3_ROPE, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TIED_HEAD, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

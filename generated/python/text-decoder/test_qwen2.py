@@ -31,6 +31,32 @@ QWEN2 = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+BODY = Case(
+    category="text-decoder",
+    family="qwen2",
+    variant="body",
+    model="Qwen2Model",
+    recorded_from="8f31d343d84e4261",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
 EPSILON = Case(
     category="text-decoder",
     family="qwen2",
@@ -198,7 +224,7 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [QWEN2, EPSILON, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, SLIDING_WINDOW, TIED_HEAD, TOKEN_CLASSIFICATION]
+CASES = [QWEN2, BODY, EPSILON, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, SLIDING_WINDOW, TIED_HEAD, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

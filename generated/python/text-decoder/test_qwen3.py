@@ -58,6 +58,34 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+SEQUENCE_CLASSIFICATION = Case(
+    category="text-decoder",
+    family="qwen3",
+    variant="sequence-classification",
+    model="Qwen3ForSequenceClassification",
+    recorded_from="9747f7420ae185a4",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "num_labels": 5,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 TIED_HEAD = Case(
     category="text-decoder",
     family="qwen3",
@@ -114,7 +142,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [QWEN3, EPSILON, TIED_HEAD, WINDOW]
+CASES = [QWEN3, EPSILON, SEQUENCE_CLASSIFICATION, TIED_HEAD, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -121,7 +121,58 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [ALBERT, EPSILON, GROUPS, MASKED_LM]
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="albert",
+    variant="multiple-choice",
+    model="AlbertForMultipleChoice",
+    recorded_from="edf299f99009915c",
+    decodes_along=None,
+    config={
+        "embedding_size": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+PRETRAINING = Case(
+    category="text-encoder",
+    family="albert",
+    variant="pretraining",
+    model="AlbertForPreTraining",
+    recorded_from="959b916a3d6d6190",
+    decodes_along=None,
+    config={
+        "embedding_size": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={
+        "prediction_logits": ("batch", "sequence", "vocab"),
+        "sop_logits": ("batch", "labels"),
+    },
+)
+
+CASES = [ALBERT, EPSILON, GROUPS, MASKED_LM, MULTIPLE_CHOICE, PRETRAINING]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

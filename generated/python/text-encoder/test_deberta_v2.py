@@ -130,7 +130,38 @@ SEQUENCE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [DEBERTA_V2, BUCKETS, CONVOLUTION, SEQUENCE_CLASSIFICATION]
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder",
+    family="deberta-v2",
+    variant="token-classification",
+    model="DebertaV2ForTokenClassification",
+    recorded_from="2384e5af1e6aee8d",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "norm_rel_ebd": "layer_norm",
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+        "position_buckets": 256,
+        "relative_attention": True,
+        "share_att_key": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [DEBERTA_V2, BUCKETS, CONVOLUTION, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -66,6 +66,35 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+NEXT_SENTENCE_PREDICTION = Case(
+    category="text-encoder",
+    family="ernie",
+    variant="next-sentence-prediction",
+    model="ErnieForNextSentencePrediction",
+    recorded_from="36e23d5c983b1510",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 4,
+        "use_task_id": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "task_type_ids": integers(("batch", "sequence"), below=3),
+        "token_type_ids": integers(("batch", "sequence"), below=4),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 NO_TASK = Case(
     category="text-encoder",
     family="ernie",
@@ -97,7 +126,7 @@ NO_TASK = Case(
     },
 )
 
-CASES = [ERNIE, MASKED_LM, NO_TASK]
+CASES = [ERNIE, MASKED_LM, NEXT_SENTENCE_PREDICTION, NO_TASK]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

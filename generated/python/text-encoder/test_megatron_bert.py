@@ -59,7 +59,32 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MEGATRON_BERT, MASKED_LM]
+NEXT_SENTENCE_PREDICTION = Case(
+    category="text-encoder",
+    family="megatron-bert",
+    variant="next-sentence-prediction",
+    model="MegatronBertForNextSentencePrediction",
+    recorded_from="4a8c92868c8852e2",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [MEGATRON_BERT, MASKED_LM, NEXT_SENTENCE_PREDICTION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

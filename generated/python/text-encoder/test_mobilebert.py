@@ -129,7 +129,35 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MOBILEBERT, BOTTLENECK_ATTENTION, LAYER_NORM, MASKED_LM]
+NEXT_SENTENCE_PREDICTION = Case(
+    category="text-encoder",
+    family="mobilebert",
+    variant="next-sentence-prediction",
+    model="MobileBertForNextSentencePrediction",
+    recorded_from="e1e5914488de85ca",
+    decodes_along=None,
+    config={
+        "classifier_activation": False,
+        "embedding_size": 24,
+        "hidden_size": 64,
+        "intermediate_size": 44,
+        "intra_bottleneck_size": 20,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [MOBILEBERT, BOTTLENECK_ATTENTION, LAYER_NORM, MASKED_LM, NEXT_SENTENCE_PREDICTION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

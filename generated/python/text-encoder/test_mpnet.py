@@ -58,7 +58,29 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MPNET, MASKED_LM]
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="mpnet",
+    variant="multiple-choice",
+    model="MPNetForMultipleChoice",
+    recorded_from="1a1514341e44a0f5",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+CASES = [MPNET, MASKED_LM, MULTIPLE_CHOICE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -61,7 +61,29 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [SQUEEZEBERT, MASKED_LM]
+MULTIPLE_CHOICE = Case(
+    category="text-encoder",
+    family="squeezebert",
+    variant="multiple-choice",
+    model="SqueezeBertForMultipleChoice",
+    recorded_from="7f762fab37a3c84a",
+    decodes_along=None,
+    config={
+        "embedding_size": 48,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": tokens("batch", 2, "sequence")},
+    outputs={"logits": ("batch", "choices")},
+)
+
+CASES = [SQUEEZEBERT, MASKED_LM, MULTIPLE_CHOICE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -65,7 +65,40 @@ ABSOLUTE = Case(
     },
 )
 
-CASES = [TAPAS, ABSOLUTE]
+TABLE_QUESTION_ANSWERING = Case(
+    category="text-encoder",
+    family="tapas",
+    variant="table-question-answering",
+    model="TapasForQuestionAnswering",
+    recorded_from="454481d052e4dded",
+    decodes_along=None,
+    config={
+        "allow_empty_column_selection": True,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_num_columns": 3,
+        "max_num_rows": 3,
+        "max_position_embeddings": 67,
+        "num_aggregation_labels": 5,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "type_vocab_sizes": [3, 5, 7, 11, 13, 17, 19],
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence", 7), below=3),
+    },
+    outputs={
+        "logits": ("batch", "sequence"),
+        "logits_aggregation": ("batch", "labels"),
+    },
+)
+
+CASES = [TAPAS, ABSOLUTE, TABLE_QUESTION_ANSWERING]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -60,6 +60,35 @@ MASKED_LM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+QUESTION_ANSWERING = Case(
+    category="text-encoder",
+    family="xlm-roberta",
+    variant="question-answering",
+    model="XLMRobertaForQuestionAnswering",
+    recorded_from="454394fa0b16a5b4",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "type_vocab_size": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "end_logits": ("batch", "sequence"),
+        "start_logits": ("batch", "sequence"),
+    },
+)
+
 SEQUENCE_CLASSIFICATION = Case(
     category="text-encoder",
     family="xlm-roberta",
@@ -87,7 +116,34 @@ SEQUENCE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [XLM_ROBERTA, MASKED_LM, SEQUENCE_CLASSIFICATION]
+TOKEN_CLASSIFICATION = Case(
+    category="text-encoder",
+    family="xlm-roberta",
+    variant="token-classification",
+    model="XLMRobertaForTokenClassification",
+    recorded_from="8378c47fec2505a4",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_labels": 5,
+        "type_vocab_size": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "labels")},
+)
+
+CASES = [XLM_ROBERTA, MASKED_LM, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

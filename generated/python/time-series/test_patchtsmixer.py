@@ -93,7 +93,30 @@ MIX_CHANNEL = Case(
     },
 )
 
-CASES = [PATCHTSMIXER, CLASSIFICATION, MIX_CHANNEL]
+REGRESSION = Case(
+    category="time-series",
+    family="patchtsmixer",
+    variant="regression",
+    model="PatchTSMixerForRegression",
+    recorded_from="9274cc01abc0a87a",
+    decodes_along=None,
+    config={
+        "context_length": 41,
+        "d_model": 20,
+        "num_input_channels": 3,
+        "num_layers": 2,
+        "num_targets": 7,
+        "patch_length": 8,
+        "patch_stride": 5,
+        "prediction_length": 11,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"past_values": floats("batch", 41, 3)},
+    outputs={"regression_outputs": ("batch", "targets")},
+)
+
+CASES = [PATCHTSMIXER, CLASSIFICATION, MIX_CHANNEL, REGRESSION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -100,7 +100,35 @@ CLASSIFICATION = Case(
     outputs={"prediction_logits": ("batch", "classes")},
 )
 
-CASES = [PATCHTST, CHANNEL_ATTENTION, CLASSIFICATION]
+REGRESSION = Case(
+    category="time-series",
+    family="patchtst",
+    variant="regression",
+    model="PatchTSTForRegression",
+    recorded_from="fb30a99593d87dca",
+    decodes_along=None,
+    config={
+        "context_length": 41,
+        "d_model": 48,
+        "ffn_dim": 44,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_input_channels": 3,
+        "num_targets": 7,
+        "patch_length": 8,
+        "patch_stride": 5,
+        "prediction_length": 11,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={
+        "past_observed_mask": integers(("batch", 41, 3), below=2),
+        "past_values": floats("batch", 41, 3),
+    },
+    outputs={"regression_outputs": ("batch", "targets")},
+)
+
+CASES = [PATCHTST, CHANNEL_ATTENTION, CLASSIFICATION, REGRESSION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

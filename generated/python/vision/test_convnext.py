@@ -22,6 +22,28 @@ CONVNEXT = Case(
     },
 )
 
+BACKBONE = Case(
+    category="vision",
+    family="convnext",
+    variant="backbone",
+    model="ConvNextBackbone",
+    recorded_from="70b94d9fd3acc45d",
+    decodes_along=None,
+    config={
+        "depths": [2, 1, 3, 1],
+        "hidden_sizes": [12, 20, 28, 36],
+        "image_size": 64,
+        "out_features": ["stage2", "stage4"],
+    },
+    call={},
+    sizes={"batch": (2, 3), "height": (64, 96), "width": (96, 64)},
+    inputs={"pixel_values": floats("batch", 3, "height", "width")},
+    outputs={
+        "feature_maps_0": ("batch", "channels", "rows", "columns"),
+        "feature_maps_1": ("batch", "channels", "rows", "columns"),
+    },
+)
+
 EPSILON = Case(
     category="vision",
     family="convnext",
@@ -63,7 +85,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [CONVNEXT, EPSILON, IMAGE_CLASSIFICATION]
+CASES = [CONVNEXT, BACKBONE, EPSILON, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

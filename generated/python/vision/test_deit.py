@@ -3,7 +3,7 @@
 # Sources: model-registry/families/vision/deit.yaml, templates/python/vision.py.j2
 
 import pytest
-from touchstone import Case, check, floats
+from touchstone import Case, check, floats, integers
 
 DEIT = Case(
     category="vision",
@@ -80,7 +80,32 @@ IMAGE_CLASSIFICATION = Case(
     },
 )
 
-CASES = [DEIT, EPSILON, IMAGE_CLASSIFICATION]
+MASKED_IMAGE_MODELING = Case(
+    category="vision",
+    family="deit",
+    variant="masked-image-modeling",
+    model="DeiTForMaskedImageModeling",
+    recorded_from="39586b535eabf80c",
+    decodes_along=None,
+    config={
+        "encoder_stride": 5,
+        "hidden_size": 36,
+        "image_size": 15,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={
+        "bool_masked_pos": integers(("batch", 9), below=2),
+        "pixel_values": floats("batch", 3, 15, 15),
+    },
+    outputs={"reconstruction": ("batch", "channels", "height", "width")},
+)
+
+CASES = [DEIT, EPSILON, IMAGE_CLASSIFICATION, MASKED_IMAGE_MODELING]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -80,7 +80,46 @@ OBJECT_DETECTION = Case(
     },
 )
 
-CASES = [DETR, OBJECT_DETECTION]
+SEGMENTATION = Case(
+    category="vision",
+    family="detr",
+    variant="segmentation",
+    model="DetrForSegmentation",
+    recorded_from="16f78ba76fc52aca",
+    decodes_along=None,
+    config={
+        "backbone": None,
+        "backbone_config": {
+            "depths": [1, 1, 1, 1],
+            "embedding_size": 12,
+            "hidden_sizes": [16, 20, 24, 28],
+            "layer_type": "basic",
+            "model_type": "resnet",
+            "out_features": ["stage1", "stage2", "stage3", "stage4"],
+        },
+        "d_model": 64,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 52,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 8,
+        "encoder_ffn_dim": 44,
+        "encoder_layers": 1,
+        "max_position_embeddings": 64,
+        "num_labels": 7,
+        "num_queries": 5,
+        "use_pretrained_backbone": False,
+        "use_timm_backbone": False,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 64, 96)},
+    outputs={
+        "logits": ("batch", "queries", "classes"),
+        "pred_masks": ("batch", "queries", "rows", "columns"),
+    },
+)
+
+CASES = [DETR, OBJECT_DETECTION, SEGMENTATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

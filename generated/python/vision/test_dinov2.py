@@ -28,6 +28,30 @@ DINOV2 = Case(
     },
 )
 
+BACKBONE = Case(
+    category="vision",
+    family="dinov2",
+    variant="backbone",
+    model="Dinov2Backbone",
+    recorded_from="22a37d910032baf1",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "image_size": 20,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "out_features": ["stage1", "stage3"],
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 20, 20)},
+    outputs={
+        "feature_maps_0": ("batch", "channels", "rows", "columns"),
+        "feature_maps_1": ("batch", "channels", "rows", "columns"),
+    },
+)
+
 EPSILON = Case(
     category="vision",
     family="dinov2",
@@ -73,7 +97,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [DINOV2, EPSILON, IMAGE_CLASSIFICATION]
+CASES = [DINOV2, BACKBONE, EPSILON, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

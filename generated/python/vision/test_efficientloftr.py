@@ -26,7 +26,33 @@ EFFICIENTLOFTR = Case(
     outputs={"feature_maps_0": ("batch", 2, "channels", "rows", "columns")},
 )
 
-CASES = [EFFICIENTLOFTR]
+KEYPOINT_MATCHING = Case(
+    category="vision",
+    family="efficientloftr",
+    variant="keypoint-matching",
+    model="EfficientLoFTRForKeypointMatching",
+    recorded_from="776b90f81de79281",
+    decodes_along=None,
+    config={
+        "batch_norm_eps": 0.00001,
+        "coarse_matching_border_removal": 1,
+        "coarse_matching_threshold": 0.01,
+        "hidden_size": 48,
+        "num_attention_heads": 8,
+        "num_attention_layers": 1,
+        "out_features": [8, 12, 16, 48],
+        "stage_num_blocks": [1, 1, 1, 2],
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 2, 3, 64, 64)},
+    outputs={
+        "keypoints": ("batch", 2, "positions", 2),
+        "matching_scores": ("batch", 2, "positions"),
+    },
+)
+
+CASES = [EFFICIENTLOFTR, KEYPOINT_MATCHING]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

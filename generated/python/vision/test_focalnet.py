@@ -3,7 +3,7 @@
 # Sources: model-registry/families/vision/focalnet.yaml, templates/python/vision.py.j2
 
 import pytest
-from touchstone import Case, check, floats
+from touchstone import Case, check, floats, integers
 
 FOCALNET = Case(
     category="vision",
@@ -56,7 +56,32 @@ LARGE = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [FOCALNET, LARGE]
+MASKED_IMAGE_MODELING = Case(
+    category="vision",
+    family="focalnet",
+    variant="masked-image-modeling",
+    model="FocalNetForMaskedImageModeling",
+    recorded_from="fd7160e1a0b0cdb1",
+    decodes_along=None,
+    config={
+        "depths": [1, 2, 1, 1],
+        "embed_dim": 12,
+        "encoder_stride": 20,
+        "hidden_sizes": [12, 24, 48, 96],
+        "image_size": 20,
+        "layer_norm_eps": 0.00001,
+        "use_mask_token": True,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={
+        "bool_masked_pos": integers(("batch", 25), below=2),
+        "pixel_values": floats("batch", 3, 20, 20),
+    },
+    outputs={"reconstruction": ("batch", "channels", "height", "width")},
+)
+
+CASES = [FOCALNET, LARGE, MASKED_IMAGE_MODELING]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -29,6 +29,31 @@ HIERA = Case(
     },
 )
 
+BACKBONE = Case(
+    category="vision",
+    family="hiera",
+    variant="backbone",
+    model="HieraBackbone",
+    recorded_from="05a83c397a965c1f",
+    decodes_along=None,
+    config={
+        "depths": [1, 2, 2],
+        "embed_dim": 12,
+        "image_size": [32, 48],
+        "masked_unit_size": [4, 4],
+        "num_heads": [1, 2, 4],
+        "num_query_pool": 2,
+        "out_features": ["stage1", "stage3"],
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 32, 48)},
+    outputs={
+        "feature_maps_0": ("batch", "channels", "rows", "columns"),
+        "feature_maps_1": ("batch", "channels", "rows", "columns"),
+    },
+)
+
 IMAGE_CLASSIFICATION = Case(
     category="vision",
     family="hiera",
@@ -52,7 +77,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [HIERA, IMAGE_CLASSIFICATION]
+CASES = [HIERA, BACKBONE, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

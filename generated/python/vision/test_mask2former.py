@@ -9,8 +9,8 @@ MASK2FORMER = Case(
     category="vision",
     family="mask2former",
     variant=None,
-    model="Mask2FormerModel",
-    recorded_from="db130c5e740d1b9f",
+    model="Mask2FormerForUniversalSegmentation",
+    recorded_from="166b2cf87caadde1",
     decodes_along=None,
     config={
         "backbone_config": {
@@ -30,14 +30,16 @@ MASK2FORMER = Case(
         "hidden_dim": 64,
         "mask_feature_size": 4,
         "num_attention_heads": 4,
+        "num_labels": 7,
         "num_queries": 5,
     },
     call={},
     sizes={"batch": (2, 3)},
     inputs={"pixel_values": floats("batch", 3, 64, 64)},
     outputs={
+        "class_queries_logits": ("batch", "queries", "classes"),
         "encoder_last_hidden_state": ("batch", "channels", "rows", "columns"),
-        "masks_queries_logits_3": ("batch", "queries", "rows", "columns"),
+        "masks_queries_logits": ("batch", "queries", "rows", "columns"),
         "transformer_decoder_last_hidden_state": ("batch", "queries", "hidden"),
     },
 )

@@ -9,8 +9,8 @@ MASKFORMER = Case(
     category="vision",
     family="maskformer",
     variant=None,
-    model="MaskFormerModel",
-    recorded_from="09267e4b27b98f59",
+    model="MaskFormerForInstanceSegmentation",
+    recorded_from="efcff93b5fb105ec",
     decodes_along=None,
     config={
         "backbone_config": {
@@ -33,12 +33,15 @@ MASKFORMER = Case(
         },
         "fpn_feature_size": 64,
         "mask_feature_size": 4,
+        "num_labels": 7,
     },
     call={},
     sizes={"batch": (2, 3)},
     inputs={"pixel_values": floats("batch", 3, 64, 64)},
     outputs={
+        "class_queries_logits": ("batch", "queries", "classes"),
         "encoder_last_hidden_state": ("batch", "channels", "rows", "columns"),
+        "masks_queries_logits": ("batch", "queries", "rows", "columns"),
         "pixel_decoder_last_hidden_state": ("batch", "features", "rows", "columns"),
         "transformer_decoder_last_hidden_state": ("batch", "queries", "hidden"),
     },

@@ -9,8 +9,8 @@ ONEFORMER = Case(
     category="vision",
     family="oneformer",
     variant=None,
-    model="OneFormerModel",
-    recorded_from="25180f87b5a02de9",
+    model="OneFormerForUniversalSegmentation",
+    recorded_from="65ec83432842f48f",
     decodes_along=None,
     config={
         "backbone_config": {
@@ -41,8 +41,8 @@ ONEFORMER = Case(
         "task_inputs": integers(("batch", 11), below=9),
     },
     outputs={
-        "transformer_decoder_class_predictions": ("batch", "queries", "classes"),
-        "transformer_decoder_mask_predictions": ("batch", "queries", "rows", "columns"),
+        "class_queries_logits": ("batch", "queries", "classes"),
+        "masks_queries_logits": ("batch", "queries", "rows", "columns"),
         "transformer_decoder_object_queries": ("batch", "queries", "hidden"),
     },
 )

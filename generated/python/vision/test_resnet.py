@@ -22,7 +22,28 @@ RESNET = Case(
     },
 )
 
-CASES = [RESNET]
+BACKBONE = Case(
+    category="vision",
+    family="resnet",
+    variant="backbone",
+    model="ResNetBackbone",
+    recorded_from="f38130024f2428b7",
+    decodes_along=None,
+    config={
+        "depths": [1, 1, 1, 1],
+        "hidden_sizes": [16, 32, 64, 128],
+        "out_features": ["stage2", "stage4"],
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 32, 64)},
+    outputs={
+        "feature_maps_0": ("batch", "channels", "rows", "columns"),
+        "feature_maps_1": ("batch", "channels", "rows", "columns"),
+    },
+)
+
+CASES = [RESNET, BACKBONE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -69,6 +69,40 @@ BODY = Case(
     },
 )
 
+IMAGE_MATTING = Case(
+    category="vision",
+    family="sapiens2",
+    variant="image-matting",
+    model="Sapiens2ForImageMatting",
+    recorded_from="dbba060924b93aaa",
+    decodes_along=None,
+    config={
+        "head_config": {
+            "conv_out_channels": [14, 10],
+            "upsample_out_channels": [20, 12],
+            "use_pixel_shuffle": True,
+        },
+        "hidden_size": 48,
+        "image_size": [20, 15],
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_first_full_attention_layers": 1,
+        "num_hidden_layers": 4,
+        "num_key_value_attention_heads": 2,
+        "num_labels": 4,
+        "num_last_full_attention_layers": 1,
+        "num_register_tokens": 3,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 20, 15)},
+    outputs={
+        "alphas": ("batch", 1, "rows", "columns"),
+        "foregrounds": ("batch", 3, "rows", "columns"),
+    },
+)
+
 NORMALS = Case(
     category="vision",
     family="sapiens2",
@@ -100,7 +134,70 @@ NORMALS = Case(
     outputs={"normals": ("batch", 3, "rows", "columns")},
 )
 
-CASES = [SAPIENS2, BODY, NORMALS]
+POINTMAP = Case(
+    category="vision",
+    family="sapiens2",
+    variant="pointmap",
+    model="Sapiens2ForPointmapEstimation",
+    recorded_from="c9a7d132600c330e",
+    decodes_along=None,
+    config={
+        "head_config": {
+            "conv_out_channels": [14, 10],
+            "scale_conv_out_channels": [22],
+            "scale_final_hidden_sizes": [26, 24],
+            "upsample_out_channels": [20, 12],
+            "use_pixel_shuffle": True,
+        },
+        "hidden_size": 48,
+        "image_size": [20, 15],
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_first_full_attention_layers": 1,
+        "num_hidden_layers": 4,
+        "num_key_value_attention_heads": 2,
+        "num_labels": 3,
+        "num_last_full_attention_layers": 1,
+        "num_register_tokens": 3,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 20, 15)},
+    outputs={"pointmaps": ("batch", 3, "rows", "columns"), "scales": ("batch", 1)},
+)
+
+POSE = Case(
+    category="vision",
+    family="sapiens2",
+    variant="pose",
+    model="Sapiens2ForPoseEstimation",
+    recorded_from="c51c9b28adeeb278",
+    decodes_along=None,
+    config={
+        "head_config": {
+            "conv_out_channels": [14, 10],
+            "upsample_out_channels": [20, 12],
+        },
+        "hidden_size": 48,
+        "image_size": [20, 15],
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_first_full_attention_layers": 1,
+        "num_hidden_layers": 4,
+        "num_key_value_attention_heads": 2,
+        "num_labels": 5,
+        "num_last_full_attention_layers": 1,
+        "num_register_tokens": 3,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 20, 15)},
+    outputs={"heatmaps": ("batch", "keypoints", "rows", "columns")},
+)
+
+CASES = [SAPIENS2, BODY, IMAGE_MATTING, NORMALS, POINTMAP, POSE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -3,7 +3,7 @@
 # Sources: model-registry/families/vision/swin.yaml, templates/python/vision.py.j2
 
 import pytest
-from touchstone import Case, check, floats
+from touchstone import Case, check, floats, integers
 
 SWIN = Case(
     category="vision",
@@ -30,6 +30,32 @@ SWIN = Case(
     },
 )
 
+BACKBONE = Case(
+    category="vision",
+    family="swin",
+    variant="backbone",
+    model="SwinBackbone",
+    recorded_from="8fc3d4c990a78ef6",
+    decodes_along=None,
+    config={
+        "depths": [2, 2],
+        "embed_dim": 12,
+        "image_size": 32,
+        "layer_norm_eps": 0.00001,
+        "num_heads": [2, 3],
+        "out_features": ["stage1", "stage2"],
+        "patch_size": 4,
+        "window_size": 2,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 32, 32)},
+    outputs={
+        "feature_maps_0": ("batch", "channels", "rows", "columns"),
+        "feature_maps_1": ("batch", "channels", "rows", "columns"),
+    },
+)
+
 IMAGE_CLASSIFICATION = Case(
     category="vision",
     family="swin",
@@ -51,6 +77,32 @@ IMAGE_CLASSIFICATION = Case(
     sizes={"batch": (2, 3)},
     inputs={"pixel_values": floats("batch", 3, 32, 32)},
     outputs={"logits": ("batch", "labels")},
+)
+
+MASKED_IMAGE_MODELING = Case(
+    category="vision",
+    family="swin",
+    variant="masked-image-modeling",
+    model="SwinForMaskedImageModeling",
+    recorded_from="1b8cde49fca7af12",
+    decodes_along=None,
+    config={
+        "depths": [2, 2],
+        "embed_dim": 12,
+        "encoder_stride": 8,
+        "image_size": 32,
+        "layer_norm_eps": 0.00001,
+        "num_heads": [2, 3],
+        "patch_size": 4,
+        "window_size": 2,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={
+        "bool_masked_pos": integers(("batch", 64), below=2),
+        "pixel_values": floats("batch", 3, 32, 32),
+    },
+    outputs={"reconstruction": ("batch", "channels", "height", "width")},
 )
 
 PADDED_WINDOWS = Case(
@@ -79,7 +131,7 @@ PADDED_WINDOWS = Case(
     },
 )
 
-CASES = [SWIN, IMAGE_CLASSIFICATION, PADDED_WINDOWS]
+CASES = [SWIN, BACKBONE, IMAGE_CLASSIFICATION, MASKED_IMAGE_MODELING, PADDED_WINDOWS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

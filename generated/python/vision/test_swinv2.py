@@ -3,7 +3,7 @@
 # Sources: model-registry/families/vision/swinv2.yaml, templates/python/vision.py.j2
 
 import pytest
-from touchstone import Case, check, floats
+from touchstone import Case, check, floats, integers
 
 SWINV2 = Case(
     category="vision",
@@ -53,6 +53,32 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
+MASKED_IMAGE_MODELING = Case(
+    category="vision",
+    family="swinv2",
+    variant="masked-image-modeling",
+    model="Swinv2ForMaskedImageModeling",
+    recorded_from="7b06ac59f3ef53d5",
+    decodes_along=None,
+    config={
+        "depths": [2, 2],
+        "embed_dim": 12,
+        "encoder_stride": 8,
+        "image_size": 32,
+        "layer_norm_eps": 0.00001,
+        "num_heads": [2, 3],
+        "patch_size": 4,
+        "window_size": 2,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={
+        "bool_masked_pos": integers(("batch", 64), below=2),
+        "pixel_values": floats("batch", 3, 32, 32),
+    },
+    outputs={"reconstruction": ("batch", "channels", "height", "width")},
+)
+
 PRETRAINED_WINDOWS = Case(
     category="vision",
     family="swinv2",
@@ -79,7 +105,7 @@ PRETRAINED_WINDOWS = Case(
     },
 )
 
-CASES = [SWINV2, IMAGE_CLASSIFICATION, PRETRAINED_WINDOWS]
+CASES = [SWINV2, IMAGE_CLASSIFICATION, MASKED_IMAGE_MODELING, PRETRAINED_WINDOWS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

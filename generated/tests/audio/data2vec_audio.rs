@@ -98,6 +98,61 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The head that labels every frame.
+mod audio_frame_classification {
+    use super::*;
+
+    const AUDIO_FRAME_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "data2vec-audio",
+        variant: Some("audio-frame-classification"),
+        recorded_from: "a659cfd9d5654a63",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                candle::graph(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The CTC head.
 mod ctc {
     use super::*;
@@ -143,6 +198,55 @@ mod ctc {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&CTC, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The head that verifies speakers.
+mod xvector {
+    use super::*;
+
+    const XVECTOR: Case = Case {
+        category: "audio",
+        family: "data2vec-audio",
+        variant: Some("xvector"),
+        recorded_from: "b9b2560793168c1d",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&XVECTOR, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&XVECTOR, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&XVECTOR, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&XVECTOR, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&XVECTOR, ort::graph().unoptimised());
         }
     }
 }

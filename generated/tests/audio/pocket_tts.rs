@@ -147,3 +147,52 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&POCKET_TTS, ort::graph().unoptimised());
     }
 }
+
+/// The head that tells where speech ends; the flow head draws latents from noise in generate alone.
+mod end_of_speech {
+    use super::*;
+
+    const END_OF_SPEECH: Case = Case {
+        category: "audio",
+        family: "pocket_tts",
+        variant: Some("end-of-speech"),
+        recorded_from: "15fa84d0466d6041",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&END_OF_SPEECH, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&END_OF_SPEECH, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&END_OF_SPEECH, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&END_OF_SPEECH, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&END_OF_SPEECH, ort::graph().unoptimised());
+        }
+    }
+}

@@ -98,6 +98,58 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The classification head on the mean over time.
+mod audio_classification {
+    use super::*;
+
+    const AUDIO_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "sew",
+        variant: Some("audio-classification"),
+        recorded_from: "5724bee9f0b51b68",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_CLASSIFICATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_CLASSIFICATION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The CTC head.
 mod ctc {
     use super::*;

@@ -98,6 +98,61 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The head that labels every frame.
+mod audio_frame_classification {
+    use super::*;
+
+    const AUDIO_FRAME_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "unispeech-sat",
+        variant: Some("audio-frame-classification"),
+        recorded_from: "3556b7119266b4f3",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                candle::graph(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The head that verifies speakers.
 mod xvector {
     use super::*;

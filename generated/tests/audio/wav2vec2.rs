@@ -303,6 +303,55 @@ mod ctc {
     }
 }
 
+/// The quantiser and both projections that the contrastive loss compares, with masked frames.
+mod pretraining {
+    use super::*;
+
+    const PRETRAINING: Case = Case {
+        category: "audio",
+        family: "wav2vec2",
+        variant: Some("pretraining"),
+        recorded_from: "b280acc71b20de70",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// Layer norm before each block and in the feature extractor, as in the large checkpoints.
 mod stable_layer_norm {
     use super::*;

@@ -157,6 +157,61 @@ mod adapter_ctc {
     }
 }
 
+/// The head that labels every frame.
+mod audio_frame_classification {
+    use super::*;
+
+    const AUDIO_FRAME_CLASSIFICATION: Case = Case {
+        category: "audio",
+        family: "wav2vec2-bert",
+        variant: Some("audio-frame-classification"),
+        recorded_from: "7f8b849f6cb10aff",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                candle::graph(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&AUDIO_FRAME_CLASSIFICATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &AUDIO_FRAME_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// Distances beyond both ends of the table.
 mod near_distances {
     use super::*;
@@ -254,6 +309,55 @@ mod rotary {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&ROTARY, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The head that verifies speakers.
+mod xvector {
+    use super::*;
+
+    const XVECTOR: Case = Case {
+        category: "audio",
+        family: "wav2vec2-bert",
+        variant: Some("xvector"),
+        recorded_from: "9a02eb8e6f6a75ae",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&XVECTOR, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&XVECTOR, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&XVECTOR, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&XVECTOR, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&XVECTOR, ort::graph().unoptimised());
         }
     }
 }

@@ -108,6 +108,61 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The head that marks where an answer starts and ends.
+mod document_question_answering {
+    use super::*;
+
+    const DOCUMENT_QUESTION_ANSWERING: Case = Case {
+        category: "document",
+        family: "layoutlm",
+        variant: Some("document-question-answering"),
+        recorded_from: "f42cc745f802dd6f",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &DOCUMENT_QUESTION_ANSWERING,
+                candle::graph(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&DOCUMENT_QUESTION_ANSWERING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&DOCUMENT_QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&DOCUMENT_QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &DOCUMENT_QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The token classification head, and an epsilon that float32 can tell from zero.
 mod token_classification {
     use super::*;

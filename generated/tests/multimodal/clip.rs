@@ -431,6 +431,58 @@ mod text {
     }
 }
 
+/// The text part with its projection.
+mod text_projection {
+    use super::*;
+
+    const TEXT_PROJECTION: Case = Case {
+        category: "multimodal",
+        family: "clip",
+        variant: Some("text-projection"),
+        recorded_from: "710372b817c05a66",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_PROJECTION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_PROJECTION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_PROJECTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_PROJECTION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_PROJECTION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The vision part alone.
 mod vision {
     use super::*;
@@ -542,6 +594,58 @@ mod vision {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&VISION, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The vision part with its projection.
+mod vision_projection {
+    use super::*;
+
+    const VISION_PROJECTION: Case = Case {
+        category: "multimodal",
+        family: "clip",
+        variant: Some("vision-projection"),
+        recorded_from: "3088d6089e5bb101",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION_PROJECTION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION_PROJECTION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION_PROJECTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION_PROJECTION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &VISION_PROJECTION,
+                ort::graph().unoptimised(),
+            );
         }
     }
 }

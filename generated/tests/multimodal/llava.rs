@@ -261,3 +261,52 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&LLAVA, ort::graph().unoptimised());
     }
 }
+
+/// The body without a head.
+mod body {
+    use super::*;
+
+    const BODY: Case = Case {
+        category: "multimodal",
+        family: "llava",
+        variant: Some("body"),
+        recorded_from: "39497016a4eded43",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, ort::graph().unoptimised());
+        }
+    }
+}

@@ -16,6 +16,8 @@ mod clip;
 mod clipseg;
 mod cohere2_vision;
 mod cohere_compass;
+mod colmodernvbert;
+mod colpali;
 mod cosmos3_edge;
 mod cosmos3_omni;
 mod deepseek_vl;

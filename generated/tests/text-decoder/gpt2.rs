@@ -108,6 +108,55 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The language modelling head and the one that chooses among continuations, at a position that the caller names.
+mod double_heads {
+    use super::*;
+
+    const DOUBLE_HEADS: Case = Case {
+        category: "text-decoder",
+        family: "gpt2",
+        variant: Some("double-heads"),
+        recorded_from: "cb4c6f54dff4b9f8",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&DOUBLE_HEADS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&DOUBLE_HEADS, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&DOUBLE_HEADS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&DOUBLE_HEADS, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&DOUBLE_HEADS, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The language modelling head, tied to the embeddings.
 mod lm_head {
     use super::*;

@@ -345,6 +345,55 @@ mod attention_bias {
     }
 }
 
+/// The body without a head.
+mod body {
+    use super::*;
+
+    const BODY: Case = Case {
+        category: "text-decoder",
+        family: "llama",
+        variant: Some("body"),
+        recorded_from: "807efac8cb7bd506",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// Fewer key-value heads than query heads.
 mod grouped_heads {
     use super::*;

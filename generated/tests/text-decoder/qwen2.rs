@@ -240,6 +240,55 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The body without a head.
+mod body {
+    use super::*;
+
+    const BODY: Case = Case {
+        category: "text-decoder",
+        family: "qwen2",
+        variant: Some("body"),
+        recorded_from: "8f31d343d84e4261",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// An RMS norm epsilon that float32 can tell from zero.
 mod epsilon {
     use super::*;

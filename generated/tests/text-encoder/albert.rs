@@ -254,3 +254,104 @@ mod masked_lm {
         }
     }
 }
+
+/// The head that chooses among continuations, two for each question.
+mod multiple_choice {
+    use super::*;
+
+    const MULTIPLE_CHOICE: Case = Case {
+        category: "text-encoder",
+        family: "albert",
+        variant: Some("multiple-choice"),
+        recorded_from: "edf299f99009915c",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MULTIPLE_CHOICE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// Both pretraining heads at once.
+mod pretraining {
+    use super::*;
+
+    const PRETRAINING: Case = Case {
+        category: "text-encoder",
+        family: "albert",
+        variant: Some("pretraining"),
+        recorded_from: "959b916a3d6d6190",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PRETRAINING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PRETRAINING, ort::graph().unoptimised());
+        }
+    }
+}

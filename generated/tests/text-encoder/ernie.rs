@@ -157,6 +157,58 @@ mod masked_lm {
     }
 }
 
+/// The head that tells whether a sentence follows.
+mod next_sentence_prediction {
+    use super::*;
+
+    const NEXT_SENTENCE_PREDICTION: Case = Case {
+        category: "text-encoder",
+        family: "ernie",
+        variant: Some("next-sentence-prediction"),
+        recorded_from: "36e23d5c983b1510",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &NEXT_SENTENCE_PREDICTION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// No embedding of the task, as in the first versions.
 mod no_task {
     use super::*;

@@ -156,3 +156,55 @@ mod masked_lm {
         }
     }
 }
+
+/// The head that tells whether a sentence follows.
+mod next_sentence_prediction {
+    use super::*;
+
+    const NEXT_SENTENCE_PREDICTION: Case = Case {
+        category: "text-encoder",
+        family: "megatron-bert",
+        variant: Some("next-sentence-prediction"),
+        recorded_from: "4a8c92868c8852e2",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &NEXT_SENTENCE_PREDICTION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -237,3 +237,55 @@ mod masked_lm {
         }
     }
 }
+
+/// The head that tells whether a sentence follows, behind one layer, for the reference's size.
+mod next_sentence_prediction {
+    use super::*;
+
+    const NEXT_SENTENCE_PREDICTION: Case = Case {
+        category: "text-encoder",
+        family: "mobilebert",
+        variant: Some("next-sentence-prediction"),
+        recorded_from: "e1e5914488de85ca",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NEXT_SENTENCE_PREDICTION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &NEXT_SENTENCE_PREDICTION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -156,3 +156,55 @@ mod masked_lm {
         }
     }
 }
+
+/// The head that chooses among continuations, two for each question.
+mod multiple_choice {
+    use super::*;
+
+    const MULTIPLE_CHOICE: Case = Case {
+        category: "text-encoder",
+        family: "squeezebert",
+        variant: Some("multiple-choice"),
+        recorded_from: "7f762fab37a3c84a",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MULTIPLE_CHOICE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MULTIPLE_CHOICE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MULTIPLE_CHOICE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -156,3 +156,55 @@ mod absolute {
         }
     }
 }
+
+/// The heads that select cells and an aggregation.
+mod table_question_answering {
+    use super::*;
+
+    const TABLE_QUESTION_ANSWERING: Case = Case {
+        category: "text-encoder",
+        family: "tapas",
+        variant: Some("table-question-answering"),
+        recorded_from: "454481d052e4dded",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TABLE_QUESTION_ANSWERING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TABLE_QUESTION_ANSWERING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TABLE_QUESTION_ANSWERING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TABLE_QUESTION_ANSWERING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TABLE_QUESTION_ANSWERING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

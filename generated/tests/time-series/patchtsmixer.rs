@@ -208,3 +208,52 @@ mod mix_channel {
         }
     }
 }
+
+/// The head of targets.
+mod regression {
+    use super::*;
+
+    const REGRESSION: Case = Case {
+        category: "time-series",
+        family: "patchtsmixer",
+        variant: Some("regression"),
+        recorded_from: "9274cc01abc0a87a",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&REGRESSION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&REGRESSION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&REGRESSION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&REGRESSION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&REGRESSION, ort::graph().unoptimised());
+        }
+    }
+}

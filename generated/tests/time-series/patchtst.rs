@@ -211,3 +211,52 @@ mod classification {
         }
     }
 }
+
+/// The head of targets on the mean of the patches.
+mod regression {
+    use super::*;
+
+    const REGRESSION: Case = Case {
+        category: "time-series",
+        family: "patchtst",
+        variant: Some("regression"),
+        recorded_from: "fb30a99593d87dca",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&REGRESSION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&REGRESSION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&REGRESSION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&REGRESSION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&REGRESSION, ort::graph().unoptimised());
+        }
+    }
+}

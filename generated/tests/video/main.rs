@@ -5,6 +5,7 @@
 mod instructblipvideo;
 mod timesformer;
 mod tvp;
+mod videomt;
 mod videoprism;
 mod vivit;
 mod vjepa2;

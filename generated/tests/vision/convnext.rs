@@ -98,6 +98,55 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The feature maps of two stages, each with a norm of its own.
+mod backbone {
+    use super::*;
+
+    const BACKBONE: Case = Case {
+        category: "vision",
+        family: "convnext",
+        variant: Some("backbone"),
+        recorded_from: "70b94d9fd3acc45d",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// A layer norm epsilon that float32 can tell from zero.
 mod epsilon {
     use super::*;

@@ -198,3 +198,55 @@ mod image_classification {
         }
     }
 }
+
+/// The decoder that draws the image again where patches are masked.
+mod masked_image_modeling {
+    use super::*;
+
+    const MASKED_IMAGE_MODELING: Case = Case {
+        category: "vision",
+        family: "deit",
+        variant: Some("masked-image-modeling"),
+        recorded_from: "39586b535eabf80c",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MASKED_IMAGE_MODELING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

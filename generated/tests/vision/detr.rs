@@ -139,3 +139,52 @@ mod object_detection {
         }
     }
 }
+
+/// The mask head, which fuses the maps of all stages, behind one layer each and basic blocks for the reference's size.
+mod segmentation {
+    use super::*;
+
+    const SEGMENTATION: Case = Case {
+        category: "vision",
+        family: "detr",
+        variant: Some("segmentation"),
+        recorded_from: "16f78ba76fc52aca",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEGMENTATION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEGMENTATION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEGMENTATION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&SEGMENTATION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&SEGMENTATION, ort::graph().unoptimised());
+        }
+    }
+}

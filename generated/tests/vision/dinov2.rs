@@ -88,6 +88,55 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The normalised feature maps of two layers.
+mod backbone {
+    use super::*;
+
+    const BACKBONE: Case = Case {
+        category: "vision",
+        family: "dinov2",
+        variant: Some("backbone"),
+        recorded_from: "22a37d910032baf1",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// Normalisation epsilons that float32 can tell from zero.
 mod epsilon {
     use super::*;

@@ -87,3 +87,55 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&EFFICIENTLOFTR, ort::graph().unoptimised());
     }
 }
+
+/// The matches of two images, coarse ones refined in two steps, above a score and within a border that untrained features reach.
+mod keypoint_matching {
+    use super::*;
+
+    const KEYPOINT_MATCHING: Case = Case {
+        category: "vision",
+        family: "efficientloftr",
+        variant: Some("keypoint-matching"),
+        recorded_from: "776b90f81de79281",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&KEYPOINT_MATCHING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&KEYPOINT_MATCHING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&KEYPOINT_MATCHING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&KEYPOINT_MATCHING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &KEYPOINT_MATCHING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

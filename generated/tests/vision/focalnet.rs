@@ -136,3 +136,55 @@ mod large {
         }
     }
 }
+
+/// The decoder that draws the image again where patches are masked.
+mod masked_image_modeling {
+    use super::*;
+
+    const MASKED_IMAGE_MODELING: Case = Case {
+        category: "vision",
+        family: "focalnet",
+        variant: Some("masked-image-modeling"),
+        recorded_from: "fd7160e1a0b0cdb1",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MASKED_IMAGE_MODELING,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

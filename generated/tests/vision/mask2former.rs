@@ -8,7 +8,7 @@ const MASK2FORMER: Case = Case {
     category: "vision",
     family: "mask2former",
     variant: None,
-    recorded_from: "db130c5e740d1b9f",
+    recorded_from: "166b2cf87caadde1",
 };
 
 mod on_candle_graph {

@@ -8,7 +8,7 @@ const MASKFORMER: Case = Case {
     category: "vision",
     family: "maskformer",
     variant: None,
-    recorded_from: "09267e4b27b98f59",
+    recorded_from: "efcff93b5fb105ec",
 };
 
 mod on_candle_graph {

@@ -8,7 +8,7 @@ const ONEFORMER: Case = Case {
     category: "vision",
     family: "oneformer",
     variant: None,
-    recorded_from: "25180f87b5a02de9",
+    recorded_from: "65ec83432842f48f",
 };
 
 mod on_candle_graph {

@@ -87,3 +87,52 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&RESNET, ort::graph().unoptimised());
     }
 }
+
+/// The feature maps of two stages, with one block in each for the reference's size.
+mod backbone {
+    use super::*;
+
+    const BACKBONE: Case = Case {
+        category: "vision",
+        family: "resnet",
+        variant: Some("backbone"),
+        recorded_from: "f38130024f2428b7",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph().unoptimised());
+        }
+    }
+}

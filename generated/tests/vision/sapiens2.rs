@@ -137,6 +137,55 @@ mod body {
     }
 }
 
+/// The head that gives a foreground and how opaque it is.
+mod image_matting {
+    use super::*;
+
+    const IMAGE_MATTING: Case = Case {
+        category: "vision",
+        family: "sapiens2",
+        variant: Some("image-matting"),
+        recorded_from: "dbba060924b93aaa",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_MATTING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_MATTING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_MATTING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_MATTING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE_MATTING, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The head that shuffles channels into pixels, and the normals that it gives.
 mod normals {
     use super::*;
@@ -182,6 +231,104 @@ mod normals {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&NORMALS, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The head that gives a point in space for every pixel, and the scale of all.
+mod pointmap {
+    use super::*;
+
+    const POINTMAP: Case = Case {
+        category: "vision",
+        family: "sapiens2",
+        variant: Some("pointmap"),
+        recorded_from: "c9a7d132600c330e",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&POINTMAP, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&POINTMAP, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&POINTMAP, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&POINTMAP, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&POINTMAP, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The head that gives a map of heat for each keypoint.
+mod pose {
+    use super::*;
+
+    const POSE: Case = Case {
+        category: "vision",
+        family: "sapiens2",
+        variant: Some("pose"),
+        recorded_from: "c51c9b28adeeb278",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&POSE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&POSE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&POSE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&POSE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&POSE, ort::graph().unoptimised());
         }
     }
 }

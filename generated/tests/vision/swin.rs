@@ -88,6 +88,55 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The feature maps of both of two stages, before the image is halved, each with a norm of its own.
+mod backbone {
+    use super::*;
+
+    const BACKBONE: Case = Case {
+        category: "vision",
+        family: "swin",
+        variant: Some("backbone"),
+        recorded_from: "8fc3d4c990a78ef6",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BACKBONE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BACKBONE, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The classification head on the pooled image.
 mod image_classification {
     use super::*;
@@ -134,6 +183,58 @@ mod image_classification {
         fn forward_matches_reference() {
             check::forward_matches_reference(
                 &IMAGE_CLASSIFICATION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The decoder that draws the image again where patches are masked, behind two stages for the reference's size.
+mod masked_image_modeling {
+    use super::*;
+
+    const MASKED_IMAGE_MODELING: Case = Case {
+        category: "vision",
+        family: "swin",
+        variant: Some("masked-image-modeling"),
+        recorded_from: "1b8cde49fca7af12",
+    };
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_IMAGE_MODELING, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MASKED_IMAGE_MODELING,
                 ort::graph().unoptimised(),
             );
         }
