@@ -107,7 +107,11 @@ impl Array {
                 .into_iter()
                 .map(|bits| bits as u64 as f64)
                 .collect()),
-            _ => self.tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1(),
+            _ => {
+                // Converted on the processor: not every device has float64.
+                let tensor = self.tensor.to_device(&Device::Cpu)?;
+                tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+            }
         }
     }
 

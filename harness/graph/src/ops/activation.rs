@@ -149,7 +149,7 @@ fn along(node: &Node<'_>, function: fn(&Tensor) -> Result<Tensor>) -> Built {
 }
 
 /// Half precision is widened for it: sums of many exponentials would lose their digits.
-fn softmax(x: &Tensor) -> Result<Tensor> {
+pub(super) fn softmax(x: &Tensor) -> Result<Tensor> {
     let dtype = x.dtype();
     if matches!(dtype, DType::F16 | DType::BF16) {
         return softmax_last_dim(&x.to_dtype(DType::F32)?.contiguous()?)?.to_dtype(dtype);

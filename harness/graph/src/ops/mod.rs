@@ -3,6 +3,7 @@
 
 mod activation;
 mod arithmetic;
+mod attention;
 mod control;
 mod conv;
 mod convert;
@@ -32,9 +33,10 @@ use crate::{
 
 type Operator = (&'static str, i64, fn(&Node<'_>) -> Result<Kernel, Error>);
 
-const GROUPS: [&[Operator]; 21] = [
+const GROUPS: [&[Operator]; 22] = [
     activation::OPERATORS,
     arithmetic::OPERATORS,
+    attention::OPERATORS,
     control::OPERATORS,
     convert::OPERATORS,
     conv::OPERATORS,
