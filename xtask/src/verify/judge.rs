@@ -60,6 +60,8 @@ impl Bench {
         command
             .env("RUST_BACKTRACE", "0")
             .env_remove("RUST_LIB_BACKTRACE");
+        // Families run side by side: threads of one would wait, spinning, for those of another.
+        command.env("RAYON_NUM_THREADS", "1");
     }
 }
 
