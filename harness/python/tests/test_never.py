@@ -122,3 +122,10 @@ def test_weights_that_speak_through_a_choice_are_found_by_halves(speaking):
 def test_what_is_not_told_apart_in_time_counts_as_heard():
     pairs = [(torch.zeros(1), torch.ones(1)) for _ in range(100)]
     assert len(discrete.heard(pairs, lambda: True)) == 100
+
+
+def test_what_no_operator_is_given_is_not_seen():
+    given, spare = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    with discrete.Read() as read:
+        given(torch.ones(1, 2))
+    assert [id(parameter) in read.seen for parameter in (*given.parameters(), *spare.parameters())] == [True, True, False, False]

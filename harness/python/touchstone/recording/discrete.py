@@ -3,11 +3,25 @@
 from collections.abc import Callable
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
 
 #: How often the model may be run for it; what is not told apart by then counts as heard.
 MOST_RUNS = 24
 
 Parameters = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+class Read(TorchDispatchMode):
+    """Remembers which tensors an operator was given: what none was given cannot matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[int] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.seen |= {id(leaf) for leaf in tree_iter((args, kwargs)) if isinstance(leaf, torch.Tensor)}
+        return func(*args, **(kwargs or {}))
 
 
 def heard(parameters: Parameters, moves: Callable[[], bool]) -> list[torch.Tensor]:

@@ -193,7 +193,8 @@ def through_choices(
     others = tensors_of(redrawn(0)[0])
     pairs = [(tensors[number], others[number].data) for number in without]
     with precision.float64():
-        truth = live.run(case, model, arrays, torch.float64)
+        with discrete.Read() as read:
+            truth = live.run(case, model, arrays, torch.float64)
 
         def moves() -> bool:
             try:
@@ -202,7 +203,9 @@ def through_choices(
                 return True
             return any(signal.differs(truth[name], other[name]) for name in truth)
 
-        return {id(parameter): torch.full_like(parameter, torch.inf) for parameter in discrete.heard(pairs, moves)}
+        # What was not told apart may be a part that was not even called.
+        found = [parameter for parameter in discrete.heard(pairs, moves) if id(parameter) in read.seen]
+        return {id(parameter): torch.full_like(parameter, torch.inf) for parameter in found}
 
 
 def tensors_of(model: torch.nn.Module) -> list[torch.Tensor]:

@@ -12,6 +12,11 @@ def conv3d(input, weight, bias=None, stride=(1, 1, 1), padding=(0, 0, 0), dilati
     return core.aten_convolution(input, weight, bias, stride, padding, dilation, False, (0, 0, 0), groups)
 
 
+def divide(self, other):
+    """The exporter makes one type of both sides of `div`, and not of those of its other name (type_promotion.py:222)."""
+    return core.aten_div(self, other if other.dtype == self.dtype else op.CastLike(other, self))
+
+
 def scatter_reduce(self, dim: int, index, src, reduce: str, include_self: bool = True):
     """torchlib writes a mean as no reduction at all (core.py:9080): whoever comes last stays."""
     if reduce != "mean":
@@ -26,4 +31,8 @@ def scatter_reduce(self, dim: int, index, src, reduce: str, include_self: bool =
     return op.Div(total, op.Max(count, everywhere(1.0, self)))
 
 
-TABLE = {torch.ops.aten.conv3d.default: conv3d, torch.ops.aten.scatter_reduce.two: scatter_reduce}
+TABLE = {
+    torch.ops.aten.conv3d.default: conv3d,
+    torch.ops.aten.divide.Tensor: divide,
+    torch.ops.aten.scatter_reduce.two: scatter_reduce,
+}
