@@ -67,6 +67,20 @@ def test_a_method_that_loops():
     assert torch.allclose(got, expected, atol=1e-6) and torch.allclose(state, last, atol=1e-6)
 
 
+def test_frames_by_duration():
+    states, durations = torch.randn(2, 4, 6), torch.tensor([[2, 0, 3, 1], [1, 1, 0, 0]])
+    expected = helper("fastspeech2_conformer", "length_regulator")
+    for speed in (1.0, 1.6):
+        assert torch.equal(swaps.regulated_lengths(states, durations, speed), expected(states, durations, speed))
+
+
+def test_positions_of_as_many_places_as_there_are():
+    encoding = helper("fastspeech2_conformer", "FastSpeech2ConformerRelPositionalEncoding")(SimpleNamespace(hidden_size=6), {"positional_dropout_rate": 0.0})
+    states = torch.randn(2, 5, 6)
+    for got, expected in zip(swaps.near_positions(encoding, states), encoding(states), strict=True):
+        assert torch.allclose(got, expected, atol=1e-6)
+
+
 def routed(tokens, experts, chosen):
     return torch.stack([torch.randperm(experts)[:chosen] for _ in range(tokens)]), torch.rand(tokens, chosen)
 

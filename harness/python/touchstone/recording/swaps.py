@@ -5,6 +5,7 @@ The graph that comes of it is proven against PyTorch's own numbers, which come f
 """
 
 import contextlib
+import math
 import sys
 from collections.abc import Iterator
 from unittest import mock
@@ -121,18 +122,40 @@ def gated_experts(self, hidden_states, top_k_index, top_k_weights):
     return (states @ down * shares.T.unsqueeze(-1)).sum(0).view(hidden_states.shape)
 
 
+def regulated_lengths(encoded_embeddings, duration_labels, speaking_speed=1.0):
+    """`length_regulator`: each frame takes the token whose time it is."""
+    if speaking_speed != 1.0:
+        duration_labels = torch.round(duration_labels.float() * speaking_speed).long()
+    ends = duration_labels.cumsum(1)
+    frames = torch.arange(ends[:, -1].max())
+    token = (frames[None, :, None] >= ends[:, None, :]).sum(-1)
+    # Behind the last token lies a row of zeros.
+    rows = functional.pad(encoded_embeddings, (0, 0, 0, 1))
+    return rows.gather(1, token.unsqueeze(-1).expand(-1, -1, rows.shape[-1]))
+
+
+def near_positions(self, feature_representation):
+    """`FastSpeech2ConformerRelPositionalEncoding`, of as many places as are read and not of the 5000 that it keeps."""
+    length = feature_representation.shape[1]
+    distance = torch.arange(length - 1, -length, -1).to(feature_representation.dtype).unsqueeze(1)
+    turns = torch.exp(torch.arange(0, self.embed_dim, 2).to(distance.dtype) * -(math.log(10000.0) / self.embed_dim)) * distance
+    return feature_representation * self.input_scale, torch.stack([turns.sin(), turns.cos()], -1).flatten(1).unsqueeze(0)
+
+
 #: By the name that a module of transformers has them under.
 FUNCTIONS = {
     "mamba_selective_scan": selective_scan,
     "torch_chunk_gated_delta_rule": delta_rule,
     "chunk_kimi_delta_attention": delta_rule,
     "rwkv_linear_attention_cpu": rwkv_attention,
+    "length_regulator": regulated_lengths,
 }
 #: By the name of the class, or of the method alone.
 METHODS = {
     ("SwitchTransformersExperts", "forward"): selected_experts,
     ("NllbMoeExperts", "forward"): masked_experts,
     ("DbrxExperts", "forward"): gated_experts,
+    ("FastSpeech2ConformerRelPositionalEncoding", "forward"): near_positions,
     (None, "_rnn_scan"): linear_recurrence,
 }
 
