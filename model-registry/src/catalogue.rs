@@ -53,6 +53,15 @@ impl Catalogue {
         Self::from_source(&text)
     }
 
+    /// The model type of a family, whose name has `_` for a dot.
+    pub fn of_family(&self, family: &str) -> Option<&ModelType> {
+        let spelled = |name: &str| name.contains('.') && name.replace('.', "_") == family;
+        let dotted = || self.types.iter().find(|(name, _)| spelled(name));
+        self.types
+            .get(family)
+            .or_else(|| dotted().map(|(_, about)| about))
+    }
+
     /// What [`Catalogue::load`] makes of the file once read.
     pub fn from_source(text: &str) -> Result<Self, Box<Error>> {
         serde_json::from_str(text).map_err(|error| {

@@ -15,7 +15,7 @@ pub type Object = serde_json::Map<String, serde_json::Value>;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
-    /// transformers' `model_type`, which is also the file's name.
+    /// transformers' `model_type`, with `_` for a dot, which is also the file's name.
     pub family: String,
     /// The name people read: `BERT`.
     pub title: String,

@@ -120,6 +120,11 @@ impl Registry {
         self.families.iter().find(|family| family.family == name)
     }
 
+    /// The family of a model type, in whose name `_` stands for a dot: a dot divides a family from a variant.
+    pub fn family_of(&self, model_type: &str) -> Option<&Family> {
+        self.family(&model_type.replace('.', "_"))
+    }
+
     /// The family of that name or alias.
     pub fn family_called(&self, name: &str) -> Option<&Family> {
         let is_called = |family: &&Family| family.aliases.iter().any(|alias| alias == name);

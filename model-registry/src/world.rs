@@ -158,7 +158,7 @@ impl World {
         errors.extend(self.names.located(self.name_faults(registry)));
         let is_silent = |(name, about): &(&String, &crate::ModelType)| {
             about.standing == Standing::TopLevel
-                && registry.family(name).is_none()
+                && registry.family_of(name).is_none()
                 && !self.types.notes.contains_key(*name)
         };
         let silent: Vec<_> = self.catalogue.types.iter().filter(is_silent).collect();
@@ -172,7 +172,7 @@ impl World {
             let file = family.path();
             let file = file.strip_prefix("model-registry").unwrap_or(&file);
             let (name, version) = (&family.family, &self.catalogue.transformers);
-            let Some(about) = self.catalogue.types.get(name) else {
+            let Some(about) = self.catalogue.of_family(name) else {
                 let message = format!("`{name}` is no model type of transformers {version}");
                 errors.push(Error::whole(file, message, "name it as transformers does"));
                 continue;
@@ -210,7 +210,7 @@ impl World {
                 }
                 Some(Standing::TopLevel | Standing::TaskOnly) => {}
             }
-            if let Some(family) = registry.family(name) {
+            if let Some(family) = registry.family_of(name) {
                 let message = format!("`{name}` is a family: {}", family.path());
                 faults.push(Fault::key(at.clone(), message, "remove one of them"));
             }

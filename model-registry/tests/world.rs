@@ -30,6 +30,10 @@ transfo-xl: {retired: 4.57.6}
 ";
 
 fn registry() -> Registry {
+    registry_of("bert")
+}
+
+fn registry_of(name: &str) -> Registry {
     let family = "
 family: bert
 title: BERT
@@ -45,8 +49,9 @@ sizes: {batch: [2, 3]}
 inputs: {input_ids: {tokens: [batch, 11]}}
 outputs: {last_hidden_state: [batch, 11, hidden]}
 ";
-    let path = Utf8PathBuf::from("families/text-encoder/bert.yaml");
-    let registry = Registry::from_sources(BTreeMap::from([(path, family.to_owned())]));
+    let family = family.replace("family: bert", &format!("family: {name}"));
+    let path = Utf8PathBuf::from(format!("families/text-encoder/{name}.yaml"));
+    let registry = Registry::from_sources(BTreeMap::from([(path, family)]));
     registry.unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -175,4 +180,15 @@ fn every_name_in_use_stands_for_something() {
         .filter(|name| world.find(&registry, name).is_none())
         .collect();
     assert!(unknown.is_empty(), "nobody knows {unknown:?}");
+}
+
+#[test]
+fn a_dot_in_a_type_is_an_underscore_in_its_family() {
+    let catalogue = CATALOGUE.replace("\"bert\"", "\"be.rt\"");
+    let types = TYPES.replace("same-as: bert", "same-as: be_rt");
+    let world = World::from_sources(&catalogue, &types, "").expect("a valid world");
+    world
+        .check_against(&registry_of("be_rt"))
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(world.check_against(&registry()).is_err());
 }

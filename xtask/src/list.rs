@@ -154,7 +154,7 @@ fn types(world: &World, registry: &Registry) -> Value {
     let mut counts = BTreeMap::from([("families", 0), ("same-as", 0), ("waived", 0), ("open", 0)]);
     let mut all = 0;
     for (name, _) in top {
-        let standing = match (registry.family(name), world.types().get(name)) {
+        let standing = match (registry.family_of(name), world.types().get(name)) {
             (Some(_), _) => "families",
             (None, Some(TypeNote::SameAs(_))) => "same-as",
             (None, Some(TypeNote::Waived(_))) => "waived",
