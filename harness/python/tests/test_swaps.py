@@ -81,6 +81,12 @@ def test_positions_of_as_many_places_as_there_are():
         assert torch.allclose(got, expected, atol=1e-6)
 
 
+def test_a_table_that_is_kept():
+    kept = helper("clvp", "ClvpRotaryPositionalEmbedding")(SimpleNamespace(projection_dim=20, num_attention_heads=2))
+    states = torch.randn(2, 5, 6)
+    assert torch.equal(swaps.rotary_table(kept, states), kept(states))
+
+
 def routed(tokens, experts, chosen):
     return torch.stack([torch.randperm(experts)[:chosen] for _ in range(tokens)]), torch.rand(tokens, chosen)
 

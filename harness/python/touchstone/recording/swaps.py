@@ -142,6 +142,12 @@ def near_positions(self, feature_representation):
     return feature_representation * self.input_scale, torch.stack([turns.sin(), turns.cos()], -1).flatten(1).unsqueeze(0)
 
 
+def rotary_table(self, hidden_states):
+    """`ClvpRotaryPositionalEmbedding`, which keeps the table of the length that it has last met."""
+    turns = torch.arange(hidden_states.shape[1]).type_as(self.inv_freq)[:, None] * self.inv_freq
+    return torch.cat((turns, turns), dim=-1).unsqueeze(0)
+
+
 #: By the name that a module of transformers has them under.
 FUNCTIONS = {
     "mamba_selective_scan": selective_scan,
@@ -156,6 +162,7 @@ METHODS = {
     ("NllbMoeExperts", "forward"): masked_experts,
     ("DbrxExperts", "forward"): gated_experts,
     ("FastSpeech2ConformerRelPositionalEncoding", "forward"): near_positions,
+    ("ClvpRotaryPositionalEmbedding", "forward"): rotary_table,
     (None, "_rnn_scan"): linear_recurrence,
 }
 
