@@ -85,6 +85,18 @@ def test_a_table_that_is_kept():
     kept = helper("clvp", "ClvpRotaryPositionalEmbedding")(SimpleNamespace(projection_dim=20, num_attention_heads=2))
     states = torch.randn(2, 5, 6)
     assert torch.equal(swaps.rotary_table(kept, states), kept(states))
+def test_a_module_that_loops():
+    from transformers import xLSTMConfig
+
+    config = xLSTMConfig(hidden_size=24, num_heads=2, num_hidden_layers=1, eps=0.01)
+    backend = helper("xlstm", "xLSTMBackend")(config)
+    query, key, value = torch.randn(2, 2, 9, 6), torch.randn(2, 2, 9, 6), torch.randn(2, 2, 9, 12)
+    igate, fgate = 3 * torch.randn(2, 2, 9), 3 * torch.randn(2, 2, 9)
+    given = {"query": query, "key": key, "value": value, "igate": igate, "fgate": fgate}
+    expected, states = backend(**given)
+    got, last = swaps.matrix_memory(backend, **given)
+    assert torch.allclose(got, expected, atol=1e-5)
+    assert all(torch.allclose(state, own, atol=1e-5) for state, own in zip(last, states, strict=True))
 
 
 def routed(tokens, experts, chosen):

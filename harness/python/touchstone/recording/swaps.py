@@ -97,6 +97,29 @@ def linear_recurrence(self, hidden_states, recurrent_gate, reset, recurrent_stat
     return out.transpose(0, 1), last
 
 
+def matrix_memory(self, query, key, value, igate, fgate, c_initial=None, n_initial=None, m_initial=None, **unread):
+    """`xLSTMBackend` where no chunk is full, by the recurrence that its kernels compute."""
+    batch, heads, _, width = key.shape
+
+    def step(carry, at):
+        memory, norm, largest = carry
+        query, key, value, given, kept = at
+        most = torch.maximum(kept + largest, given)
+        old, new = torch.exp(kept + largest - most), torch.exp(given - most)
+        memory = old[..., None] * memory + new[..., None] * (key[..., :, None] * value[..., None, :])
+        norm = old * norm + new * key
+        read = (query[..., :, None] * memory).sum(-2)
+        size = torch.maximum((query * norm).sum(-1, keepdim=True).abs(), torch.exp(-most)) + self.config.eps
+        return (memory, norm, most), read / size
+
+    nothing = torch.zeros(batch, heads, width, value.shape[-1])
+    initial = (nothing, torch.zeros(batch, heads, width), torch.zeros(batch, heads, 1))
+    gates = igate.unsqueeze(-1), functional.logsigmoid(fgate).unsqueeze(-1)
+    given = tuple(x.permute(2, 0, 1, 3) for x in (query * width**-0.5, key, value, *gates))
+    last, out = scan(step, initial, given)
+    return out.permute(1, 2, 0, 3), last
+
+
 def weighed(self, hidden_states, shares):
     """All experts of a `ModuleDict`, each with every token's share in it."""
     return sum(self[f"expert_{number}"](hidden_states) * shares[:, number, None] for number in range(self.num_experts))
@@ -163,6 +186,7 @@ METHODS = {
     ("DbrxExperts", "forward"): gated_experts,
     ("FastSpeech2ConformerRelPositionalEncoding", "forward"): near_positions,
     ("ClvpRotaryPositionalEmbedding", "forward"): rotary_table,
+    ("xLSTMBackend", "forward"): matrix_memory,
     (None, "_rnn_scan"): linear_recurrence,
 }
 
