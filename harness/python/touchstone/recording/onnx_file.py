@@ -59,18 +59,19 @@ class Composer:
         return self.picked(array, output)
 
     def picked(self, array: np.ndarray, output: str) -> str | None:
-        """Rows of one weight in another order: heads are saved interleaved and held one after the other."""
-        wanted = [row.tobytes() for row in array] if array.ndim and array.size > 1 else []
-        for name, whole in self.arrays.items():
-            if not wanted or whole.ndim != array.ndim or whole.dtype != array.dtype or whole.shape[1:] != array.shape[1:]:
-                continue
-            place = {row.tobytes(): number for number, row in enumerate(whole)}
-            if all(row in place for row in wanted):
-                rows = f"{output}/rows"
-                self.constants.append(onnx.numpy_helper.from_array(np.array([place[row] for row in wanted], dtype=np.int64), rows))
-                self.nodes.append(helper.make_node("Gather", [name, rows], [output], axis=0))
-                self.used.add(name)
-                return output
+        """Rows of one weight in another order: heads are saved interleaved and held one after the other, gates too."""
+        for axis in range(array.ndim if array.size > 1 else 0):
+            wanted = rows_along(array, axis)
+            for name, whole in self.arrays.items():
+                if whole.ndim != array.ndim or whole.dtype != array.dtype or shape_beside(whole, axis) != shape_beside(array, axis):
+                    continue
+                place = {row: number for number, row in enumerate(rows_along(whole, axis))}
+                if all(row in place for row in wanted):
+                    rows = f"{output}/rows"
+                    self.constants.append(onnx.numpy_helper.from_array(np.array([place[row] for row in wanted], dtype=np.int64), rows))
+                    self.nodes.append(helper.make_node("Gather", [name, rows], [output], axis=axis))
+                    self.used.add(name)
+                    return output
         return None
 
     def plan(self, array: np.ndarray):
@@ -123,6 +124,14 @@ class Composer:
             axis = how
         self.nodes.append(helper.make_node("Concat", names, [output], axis=axis))
         return output
+
+
+def rows_along(array: np.ndarray, axis: int) -> list[bytes]:
+    return [row.tobytes() for row in np.moveaxis(array, axis, 0)]
+
+
+def shape_beside(array: np.ndarray, axis: int) -> tuple[int, ...]:
+    return array.shape[:axis] + array.shape[axis + 1 :]
 
 
 def place_in(whole: np.ndarray, part: np.ndarray) -> tuple[int, int] | None:
