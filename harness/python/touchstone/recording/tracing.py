@@ -13,15 +13,22 @@ from transformers import masking_utils
 @contextlib.contextmanager
 def batched_experts(model: torch.nn.Module) -> Iterator[None]:
     """Eager experts loop over those that were chosen, which cannot be exported; the batched form computes the same."""
-    if not getattr(model, "_can_set_experts_implementation", lambda: False)():
-        yield
-        return
-    before = model.get_experts_implementation()
-    model.set_experts_implementation("batched_mm")
+    settable = getattr(model, "_can_set_experts_implementation", lambda: False)()
+    before = model.get_experts_implementation() if settable else None
+    if settable:
+        model.set_experts_implementation("batched_mm")
+    # Configs that the model does not reach: of layers that are configured one by one, of a part that is another family's.
+    apart = {id(module.config): module.config for module in model.modules() if hasattr(module, "_is_expert_parallel")}
+    held = [(config, config._experts_implementation) for config in apart.values() if config._experts_implementation != "batched_mm"]
+    for config, _ in held:
+        config._experts_implementation = "batched_mm"
     try:
         yield
     finally:
-        model.set_experts_implementation(before)
+        for config, own in held:
+            config._experts_implementation = own
+        if settable:
+            model.set_experts_implementation(before)
 
 
 @contextlib.contextmanager
