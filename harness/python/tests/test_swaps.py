@@ -99,6 +99,34 @@ def test_a_module_that_loops():
     assert all(torch.allclose(state, own, atol=1e-5) for state, own in zip(last, states, strict=True))
 
 
+def qwen4_exp(**given):
+    from transformers.models.qwen4_exp.configuration_qwen4_exp import Qwen4ExpTextConfig
+
+    sizes = {"vocab_size": 13, "hidden_size": 12, "head_dim": 8, "num_hidden_layers": 2, "layer_types": ["linear_attention", "indexed_attention"]}
+    index = {"indexer_n_heads": 3, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 4, "indexer_compress_ratio": 2}
+    return Qwen4ExpTextConfig(**sizes, **index, **given)
+
+
+def test_an_index_of_all_queries_at_once():
+    indexer = helper("qwen4_exp", "Qwen4ExpTextQSAIndexer")(qwen4_exp(), 1)
+    angles = torch.randn(2, 11, 8)
+    # Padding at the end of one row, at the start of the other.
+    held = torch.tensor([[1] * 8 + [0] * 3, [0] * 2 + [1] * 9]).bool()
+    seen = torch.ones(11, 11).tril().bool() & held[:, None]
+    mask = torch.zeros(2, 1, 11, 11).masked_fill(~seen[:, None], torch.finfo(torch.float32).min)
+    given = (torch.randn(2, 11, 12), (angles.cos(), angles.sin()), mask, None)
+    with torch.no_grad():
+        assert torch.equal(swaps.selected_blocks(indexer, *given), indexer(*given))
+
+
+def test_tokens_that_are_shifted_within_their_segment():
+    config = qwen4_exp(ple_layer_ids=[1], eos_token_id=3, heads_per_ngram=1, ngram_vocab_size_base=7)
+    embedding = helper("qwen4_exp", "Qwen4ExpTextNGramEmbedding")(config, 12, 0)
+    ids = torch.randint(0, 5, (4, 15))
+    for shift in range(3):
+        assert torch.equal(swaps.shifted_within(embedding, ids, shift), embedding._shift_right_ignore_eos(ids, shift))
+
+
 def routed(tokens, experts, chosen):
     return torch.stack([torch.randperm(experts)[:chosen] for _ in range(tokens)]), torch.rand(tokens, chosen)
 

@@ -120,6 +120,44 @@ def matrix_memory(self, query, key, value, igate, fgate, c_initial=None, n_initi
     return out.permute(1, 2, 0, 3), last
 
 
+def selected_blocks(self, hidden_states, position_embeddings, attention_mask, past_key_values=None):
+    """`Qwen4ExpTextQSAIndexer` for all queries at once, each of which sees the first so many tokens that its row holds."""
+    rotated = sys.modules[type(self).__module__].apply_rotary_pos_emb
+    batch, length, _ = hidden_states.shape
+    cos, sin = position_embeddings
+    heads, ratio = self.index_n_heads, self.compress_ratio
+    queries, keys = self.index_qk_proj(hidden_states).split([heads * self.index_head_dim, self.index_head_dim], dim=-1)
+    queries = rotated(self.q_layernorm(queries.reshape(batch, length, heads, -1)), cos=cos, sin=sin, unsqueeze_dim=2)
+    seen = (attention_mask == 0)[:, 0]
+    held = seen.any(1)
+    rank = held.long().cumsum(-1) - 1
+    first = torch.arange(length // ratio)[:, None] * ratio
+    within = held[:, None] & (rank[:, None] >= first) & (rank[:, None] < first + ratio)
+    members = within.to(keys.dtype)
+    starts = (within & (rank[:, None] == first)).to(keys.dtype)
+    pooled = self.k_layernorm(members @ keys / ratio)
+    blocks = rotated(pooled.unsqueeze(2), cos=starts @ cos, sin=starts @ sin, unsqueeze_dim=2).squeeze(2)
+    scores = torch.relu(queries @ blocks.transpose(1, 2).unsqueeze(1)).sum(2) * self.index_head_dim**-0.5
+    complete = seen.sum(-1, keepdim=True) // ratio * ratio
+    whole = first[:, 0] < complete
+    chosen = scores.masked_fill(~whole, -1.0).topk(min(self.block_topk, length // ratio), dim=-1).indices
+    taken = torch.zeros_like(scores).scatter(-1, chosen, 1.0) * whole
+    tail = seen & (rank[:, None] >= complete)
+    return ((taken @ members > 0.5) | tail).unsqueeze(1)
+
+
+def shifted_within(self, token_ids, shift):
+    """`Qwen4ExpTextNGramEmbedding._shift_right_ignore_eos` without the running maximum of places, which ONNX lacks."""
+    end = token_ids.new_full((), self.eos_token_id)
+    shifted = token_ids
+    apart = torch.zeros_like(token_ids, dtype=torch.bool)
+    for step in range(1, shift + 1):
+        shifted = functional.pad(token_ids, (step, 0), value=self.eos_token_id)[:, : token_ids.shape[1]]
+        # No token is taken from behind an end.
+        apart = apart | (shifted == end)
+    return torch.where(apart, end, shifted)
+
+
 def weighed(self, hidden_states, shares):
     """All experts of a `ModuleDict`, each with every token's share in it."""
     return sum(self[f"expert_{number}"](hidden_states) * shares[:, number, None] for number in range(self.num_experts))
@@ -187,6 +225,8 @@ METHODS = {
     ("FastSpeech2ConformerRelPositionalEncoding", "forward"): near_positions,
     ("ClvpRotaryPositionalEmbedding", "forward"): rotary_table,
     ("xLSTMBackend", "forward"): matrix_memory,
+    ("Qwen4ExpTextQSAIndexer", "forward"): selected_blocks,
+    ("Qwen4ExpTextNGramEmbedding", "_shift_right_ignore_eos"): shifted_within,
     (None, "_rnn_scan"): linear_recurrence,
 }
 
