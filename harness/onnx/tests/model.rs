@@ -244,8 +244,8 @@ fn refused_with_the_place() {
             "node 3 (Relu): attribute `axis` is there twice",
         ),
         (
-            |model| model.graph = Some(nested(5)),
-            "graph: has graphs nested deeper than 4",
+            |model| model.graph = Some(nested(7)),
+            "graph: has graphs nested deeper than 6",
         ),
     ];
     for (change, expected) in table {

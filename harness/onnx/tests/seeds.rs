@@ -29,7 +29,7 @@ fn the_seeds_of_the_fuzzer_lead_to_every_end() {
             "cut",
             "model: is no ONNX message: failed to decode Protobuf message: ModelProto.graph: buffer underflow",
         ),
-        ("deep", "graph: has graphs nested deeper than 4"),
+        ("deep", "graph: has graphs nested deeper than 6"),
         ("external", "read"),
         (
             "huge",
