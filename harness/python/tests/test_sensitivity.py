@@ -136,3 +136,15 @@ def test_positions_are_equal_up_to_rounding(difference, equal):
     values = torch.ones(2, 4, 3, dtype=torch.float64)
     values[:, 2] += difference
     assert sensitivity.is_equal_along(values) is equal
+
+
+def test_a_module_that_gives_a_mask_is_watched_like_others():
+    class Mask(torch.nn.Module):
+        def forward(self, hidden):
+            return hidden > 0
+
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), Mask())
+    watch = sensitivity.Watch(model)
+    model(torch.randn(2, 3, 4))
+    watch.close()
+    assert "1" not in watch.equal and not watch.equal["0"]

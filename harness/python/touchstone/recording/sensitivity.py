@@ -112,7 +112,7 @@ class Watch:
         def hook(module, args, output) -> None:
             if args and isinstance(args[0], torch.Tensor) and args[0].is_floating_point():
                 self.zero[name] = self.zero.get(name, True) and not args[0].any()
-            if isinstance(output, torch.Tensor) and output.dim() >= 3:
+            if isinstance(output, torch.Tensor) and output.is_floating_point() and output.dim() >= 3:
                 self.equal[name] = self.equal.get(name, True) and is_equal_along(output)
 
         return hook
