@@ -48,8 +48,8 @@ def delta_rule(query, key, value, g, beta, use_qk_l2norm_in_kernel=False, **unre
     if use_qk_l2norm_in_kernel:
         query, key = (x * torch.rsqrt((x * x).sum(dim=-1, keepdim=True) + 1e-6) for x in (query, key))
     query = query * query.shape[-1] ** -0.5
-    # One decay a head, or one for each place of its key.
-    decay = (g if g.dim() == 4 else g.unsqueeze(-1)).exp()
+    # One decay a head, or one for each place of its key; spread out, since tracing a scan takes an axis of one for one of any length.
+    decay = (g if g.dim() == 4 else g.unsqueeze(-1).expand_as(key)).exp()
 
     def step(state, at):
         query, key, value, decay, share = at
