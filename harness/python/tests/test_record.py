@@ -186,3 +186,12 @@ def test_float64_tensors_may_differ_in_the_last_place_only():
     assert audit.alike(value, value + [0, 1e-12])
     assert not audit.alike(value, value + [0, 1e-8])
     assert not audit.alike(value, value[:1])
+
+
+def test_a_checkpoint_is_read_from_its_folder_whatever_the_class_makes_of_it(bert, tmp_path, monkeypatch):
+    def named(cls, name, **unread):
+        raise TypeError(f"{name} is the name of no checkpoint")
+
+    live.initialised(bert, 0).save_pretrained(tmp_path)
+    monkeypatch.setattr(live.model_class(bert), "from_pretrained", classmethod(named))
+    assert next(live.loaded(bert, tmp_path, torch.float64).parameters()).dtype == torch.float64

@@ -66,7 +66,9 @@ def loaded(case: Case, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     """A model with the weights of a folder; anything missing, unexpected or of another shape is an error."""
     config = config_of(case)
     torch.manual_seed(0)
-    model, info = model_class(case).from_pretrained(
+    # A class of its own way takes no folder: TimmBackbone reads the name of one of timm's checkpoints (modeling_timm_backbone.py:98).
+    model, info = transformers.PreTrainedModel.from_pretrained.__func__(
+        model_class(case),
         folder,
         config=config,
         dtype=dtype,
