@@ -70,3 +70,12 @@ def test_what_is_no_tensor_is_refused_with_the_names_that_are(answer, names, mes
 def test_constant_arguments_may_be_tensors(value, expected):
     made = live.constant(value)
     assert made is value if expected is None else torch.equal(made, expected)
+
+
+def test_a_tied_buffer_is_found_where_a_parameter_is_looked_for():
+    norm = torch.nn.BatchNorm1d(3)
+    with pytest.raises(AttributeError):
+        norm.get_parameter("running_mean")
+    with live.tied_buffers():
+        assert norm.get_parameter("running_mean") is norm.running_mean
+        assert norm.get_parameter("weight") is norm.weight

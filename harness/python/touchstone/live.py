@@ -14,6 +14,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -66,22 +67,35 @@ def loaded(case: Case, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     """A model with the weights of a folder; anything missing, unexpected or of another shape is an error."""
     config = config_of(case)
     torch.manual_seed(0)
-    # A class of its own way takes no folder: TimmBackbone reads the name of one of timm's checkpoints (modeling_timm_backbone.py:98).
-    model, info = transformers.PreTrainedModel.from_pretrained.__func__(
-        model_class(case),
-        folder,
-        config=config,
-        dtype=dtype,
-        attn_implementation=attention_of(case),
-        experts_implementation="eager",
-        output_loading_info=True,
-        local_files_only=True,
-    )
+    with tied_buffers():
+        # A class of its own way takes no folder: TimmBackbone reads the name of one of timm's checkpoints (modeling_timm_backbone.py:98).
+        model, info = transformers.PreTrainedModel.from_pretrained.__func__(
+            model_class(case),
+            folder,
+            config=config,
+            dtype=dtype,
+            attn_implementation=attention_of(case),
+            experts_implementation="eager",
+            output_loading_info=True,
+            local_files_only=True,
+        )
     faults = {what: sorted(map(str, names)) for what, names in info.items() if names}
     if faults:
         raise ValueError(f"from_pretrained did not take the checkpoint as written: {faults}")
     without_cache(model)
     return model.eval()
+
+
+@contextmanager
+def tied_buffers():
+    """A pattern of tied weights may name buffers, which transformers looks for among the parameters alone (modeling_utils.py:4956)."""
+    parameter = torch.nn.Module.get_parameter
+
+    def get(self, target):
+        return self.get_buffer(target) if target in dict(self.named_buffers(remove_duplicate=False)) else parameter(self, target)
+
+    with mock.patch.object(torch.nn.Module, "get_parameter", get):
+        yield
 
 
 def without_cache(model: torch.nn.Module) -> None:
