@@ -79,3 +79,12 @@ def test_a_tied_buffer_is_found_where_a_parameter_is_looked_for():
     with live.tied_buffers():
         assert norm.get_parameter("running_mean") is norm.running_mean
         assert norm.get_parameter("weight") is norm.weight
+
+
+def test_a_config_keeps_the_blocks_that_timm_builds_from():
+    pytest.importorskip("timm")
+    block = {"block_type": "er", "out_chs": 8, "stride": 2, "exp_kernel_size": 3, "exp_ratio": 2.0, "act_layer": None}
+    given = {"architecture": "mobilenetv5_300m_enc", "model_args": {"block_args": [[dict(block)], [dict(block)]]}}
+    case = dataclasses.replace(CASE, model="TimmWrapperModel", config=given)
+    model = live.initialised(case, 0)
+    assert model.config.model_args["block_args"] == [[block], [block]] == given["model_args"]["block_args"]

@@ -178,3 +178,10 @@ def test_swaps_end_with_the_export():
     with swaps.traceable(model):
         assert helper("mamba", "mamba_selective_scan") is swaps.selective_scan
     assert helper("mamba", "mamba_selective_scan") is own
+
+
+def test_a_sparse_gate_keeps_what_its_quantile_leaves():
+    gate, given = SimpleNamespace(activation_sparsity=0.95), torch.randn(2, 3, 80)
+    expected, got = helper("gemma3n", "Gemma3nTextMLP")._gaussian_topk(gate, given), swaps.sparse_gate(gate, given)
+    assert 0 < (got > 0).float().mean() < 0.1
+    assert torch.allclose(got, expected, atol=1e-5)

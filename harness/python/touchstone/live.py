@@ -8,6 +8,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import copy
 import inspect
 import re
 import warnings
@@ -45,7 +46,8 @@ def model_class(case: Case) -> type:
 
 def config_of(case: Case):
     """A fresh config, with attention and experts in their plain form."""
-    config = model_class(case).config_class(**{name: value for name, value in case.config.items() if name != ATTENTION})
+    given = copy.deepcopy({name: value for name, value in case.config.items() if name != ATTENTION})
+    config = model_class(case).config_class(**given)
     config._attn_implementation = attention_of(case)
     return config
 
@@ -59,7 +61,8 @@ def initialised(case: Case, seed: int) -> torch.nn.Module:
     """A model as transformers initialises it."""
     torch.manual_seed(seed)
     np.random.seed(seed)
-    model = model_class(case)._from_config(config_of(case), dtype=torch.float32, experts_implementation="eager")
+    with unwritten_arguments(case):
+        model = model_class(case)._from_config(config_of(case), dtype=torch.float32, experts_implementation="eager")
     return model.eval()
 
 
@@ -67,7 +70,7 @@ def loaded(case: Case, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     """A model with the weights of a folder; anything missing, unexpected or of another shape is an error."""
     config = config_of(case)
     torch.manual_seed(0)
-    with tied_buffers():
+    with unwritten_arguments(case), tied_buffers():
         # A class of its own way takes no folder: TimmBackbone reads the name of one of timm's checkpoints (modeling_timm_backbone.py:98).
         model, info = transformers.PreTrainedModel.from_pretrained.__func__(
             model_class(case),
@@ -84,6 +87,19 @@ def loaded(case: Case, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
         raise ValueError(f"from_pretrained did not take the checkpoint as written: {faults}")
     without_cache(model)
     return model.eval()
+
+
+@contextmanager
+def unwritten_arguments(case: Case):
+    """timm writes into the blocks that it builds from (_efficientnet_builder.py:371), and those are the config's own."""
+    if "block_args" not in str(case.config):
+        yield
+        return
+    from timm.models._efficientnet_builder import EfficientNetBuilder
+
+    build = EfficientNetBuilder.__call__
+    with mock.patch.object(EfficientNetBuilder, "__call__", lambda self, channels, blocks: build(self, channels, copy.deepcopy(blocks))):
+        yield
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import contextlib
 import math
 import sys
 from collections.abc import Iterator
+from statistics import NormalDist
 from unittest import mock
 
 import torch
@@ -207,6 +208,11 @@ def rotary_table(self, hidden_states):
     """`ClvpRotaryPositionalEmbedding`, which keeps the table of the length that it has last met."""
     turns = torch.arange(hidden_states.shape[1]).type_as(self.inv_freq)[:, None] * self.inv_freq
     return torch.cat((turns, turns), dim=-1).unsqueeze(0)
+def sparse_gate(self, inputs):
+    """`_gaussian_topk`: the quantile of a normal distribution is a number, and has no ONNX form as a tensor."""
+    quantile = NormalDist().inv_cdf(self.activation_sparsity)
+    spread = torch.std(inputs, dim=-1, keepdim=True, unbiased=False)
+    return functional.relu(inputs - (inputs.mean(dim=-1, keepdim=True) + spread * quantile))
 
 
 #: By the name that a module of transformers has them under.
@@ -228,6 +234,7 @@ METHODS = {
     ("Qwen4ExpTextQSAIndexer", "forward"): selected_blocks,
     ("Qwen4ExpTextNGramEmbedding", "_shift_right_ignore_eos"): shifted_within,
     (None, "_rnn_scan"): linear_recurrence,
+    (None, "_gaussian_topk"): sparse_gate,
 }
 
 
