@@ -130,3 +130,8 @@ def test_another_draw_has_other_values_of_the_same_scale():
     assert torch.equal(weight.tensor(), weight.tensor(""))
     assert not torch.equal(weight.tensor(), weight.tensor("/draw/0"))
     assert 1.5 <= weight.tensor("/draw/0").min() and weight.tensor("/draw/0").max() < 2.5
+
+
+def test_a_chance_of_one_stays_one():
+    weight = fill.choose("model.attn_mask_probs", torch.ones(2), torch.ones(2), "vector")
+    assert torch.equal(weight.tensor(), torch.ones(2))

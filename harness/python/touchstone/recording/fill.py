@@ -29,6 +29,8 @@ AROUND_ONE = 0.25
 GAINS = (1.0, 2.0, 4.0, 6.0, 8.0)
 #: The size of a matrix whose direction is another tensor, as weight normalisation saves them.
 NORMS = ("parametrizations.weight.original0", "weight_g")
+#: Chances by which a model draws whether to mask, as Eomt's do below one: what it starts with, one, draws nothing.
+CHANCES = ("attn_mask_probs",)
 #: Constants below this (layer scales of 1e-6) would hide the block behind them.
 HIDING = 0.05
 
@@ -141,6 +143,8 @@ def choose(name: str, tensor: torch.Tensor, other: torch.Tensor, kind: str) -> W
     if tensor.dtype not in DTYPES:
         return Weight(name, shape, "i64", None, None, tensor.numpy())
     dtype = DTYPES[tensor.dtype]
+    if name.endswith(CHANCES):
+        kind = "table"
     if kind == "table" and not torch.equal(tensor, other):
         # Frozen, but drawn: the convolutions of a backbone that is not trained.
         kind = "conv"
