@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     bench, bless, diff, docs,
     exit::{Exit, Result},
-    list, new, record, regen, setup, show, verify,
+    list, new, operators, record, regen, setup, show, verify,
     workspace::Workspace,
 };
 
@@ -44,6 +44,8 @@ pub enum Verb {
     Diff(diff::Args),
     /// Write docs/checks.md: check by architecture by backend.
     Docs(docs::Args),
+    /// Write docs/operators.md: which operators of the ONNX standard candle-graph runs.
+    Operators(operators::Args),
     /// Fetch what the other commands need.
     Setup(setup::Args),
     /// Time regen and verify.
@@ -63,6 +65,7 @@ impl Verb {
             Self::Bless(args) => bless::run(workspace, &args),
             Self::Diff(args) => diff::run(workspace, &args),
             Self::Docs(args) => docs::run(workspace, &args),
+            Self::Operators(args) => operators::run(workspace, &args),
             Self::Setup(args) => setup::run(workspace, &args),
             Self::Bench(args) => bench::run(workspace, &args),
         }

@@ -11,6 +11,7 @@ pub mod files;
 pub mod interrupt;
 pub mod list;
 pub mod new;
+pub mod operators;
 pub mod output;
 pub mod progress;
 pub mod python;

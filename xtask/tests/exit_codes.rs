@@ -68,7 +68,17 @@ fn no_verb_prints_the_menu() {
     let ended = xtask("", &[]);
     assert_eq!(ended.code, Some(0));
     for verb in [
-        "regen", "verify", "list", "show", "new", "record", "bless", "diff", "docs", "setup",
+        "regen",
+        "verify",
+        "list",
+        "show",
+        "new",
+        "record",
+        "bless",
+        "diff",
+        "docs",
+        "operators",
+        "setup",
         "bench",
     ] {
         assert!(

@@ -206,9 +206,13 @@ impl Port {
         let at = |kind: Kind, text: &str| Error::new(kind, format!("{what} `{name}`"), text);
         let ty = value.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref());
         let ty = ty.ok_or_else(|| at(Kind::Unsupported, "is no tensor"))?;
-        let dtype = Dtype::from_code(ty.elem_type());
-        let dtype =
-            dtype.ok_or_else(|| at(Kind::Unsupported, "has an element type that is not read"))?;
+        let dtype = Dtype::from_code(ty.elem_type()).ok_or_else(|| {
+            let what = format!(
+                "has element type {}, which is not read here",
+                ty.elem_type()
+            );
+            at(Kind::Unsupported, &what)
+        })?;
         let shape = ty.shape.as_ref().map(|shape| {
             let lengths = shape.dim.iter().map(|dim| match dim.dim_value {
                 Some(length) => Length::Fixed(usize::try_from(length).unwrap_or_default()),

@@ -2,7 +2,8 @@
 
     python -m touchstone.node_cases --folder target/onnx-node-cases
 
-One folder a case, and `index.json` with every case's name, operator, tolerances and numbers of inputs and outputs.
+One folder a case, and `index.json` with the version of `onnx`, every operator that it has, and each case's name, operators,
+tolerances and numbers of inputs and outputs.
 The cases are what the `onnx` package computes with numpy; nothing is downloaded.
 """
 
@@ -24,10 +25,33 @@ def main(arguments: list[str] | None = None) -> int:
     folder = parser.parse_args(arguments).folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    index = [write(case, folder / case.name) for case in cases()]
+    written = [write(case, folder / case.name) for case in cases()]
+    index = {"onnx": onnx.__version__, "operators": standard(), "cases": written}
     (folder / "index.json").write_text(json.dumps(index, indent=0) + "\n")
-    print(f"{len(index)} cases of onnx {onnx.__version__}")
+    print(f"{len(written)} cases of onnx {onnx.__version__}")
     return 0
+
+
+def standard() -> list[str]:
+    """Every operator that the newest version of the standard has."""
+    schemas = onnx.defs.get_all_schemas()
+    return sorted(qualified(schema.domain, schema.name) for schema in schemas if not schema.deprecated)
+
+
+def qualified(domain: str, name: str) -> str:
+    """An operator's name, with its domain unless that is the default one."""
+    return name if domain in ("", "ai.onnx") else f"{domain}.{name}"
+
+
+def operators(graph: onnx.GraphProto) -> set[str]:
+    """The operators of a graph and of those within its nodes."""
+    found = set()
+    for node in graph.node:
+        found.add(qualified(node.domain, node.op_type))
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                found |= operators(inner)
+    return found
 
 
 def cases() -> list:
@@ -54,8 +78,14 @@ def write(case, folder: Path) -> dict:
             else:
                 continue
             (folder / f"{kind}_{number}.pb").write_bytes(tensor.SerializeToString())
-    operators = {node.op_type for node in case.model.graph.node}
-    return {"name": case.name, "operators": sorted(operators), "rtol": case.rtol, "atol": case.atol, "inputs": len(inputs), "outputs": len(outputs)}
+    return {
+        "name": case.name,
+        "operators": sorted(operators(case.model.graph)),
+        "rtol": case.rtol,
+        "atol": case.atol,
+        "inputs": len(inputs),
+        "outputs": len(outputs),
+    }
 
 
 if __name__ == "__main__":

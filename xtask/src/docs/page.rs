@@ -333,12 +333,12 @@ impl<'a> Page<'a> {
 }
 
 /// Somebody's sentence on one line of Markdown, where it stays a sentence.
-pub(super) fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").replace('&', "&amp;").replace('<', "&lt;")
 }
 
-pub(super) fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
+pub(crate) fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
     let lines: String = lines.collect();
     let lines = if lines.is_empty() { "None.\n" } else { &lines };
     format!("## {title}\n\n{lines}")
