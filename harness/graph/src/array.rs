@@ -95,6 +95,14 @@ impl Array {
         }
     }
 
+    /// The one element of an array, as float64.
+    pub(crate) fn to_double(&self) -> Result<f64> {
+        match self.to_doubles()?[..] {
+            [value] => Ok(value),
+            _ => bail!("has shape {:?}, where one element is due", self.dims()),
+        }
+    }
+
     /// All elements as float64, in order; integers too.
     pub(crate) fn to_doubles(&self) -> Result<Vec<f64>> {
         match self.dtype {

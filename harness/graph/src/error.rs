@@ -34,6 +34,12 @@ impl Error {
         }
     }
 
+    /// The same, told with the node that it is within.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.place = format!("{place}: {}", self.place);
+        self
+    }
+
     /// What kind of trouble it is.
     pub fn kind(&self) -> Kind {
         self.kind

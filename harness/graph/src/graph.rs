@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, bail};
 use onnx_model::{
     Dtype, Model,
     proto::{TensorProto, ValueInfoProto},
@@ -10,8 +10,8 @@ use onnx_model::{
 
 use crate::{
     Error, Kind,
-    array::{Array, Value, is_float, storage},
-    plan::Plan,
+    array::{Array, Value, is_float, storage, wrap},
+    plan::{Plan, plain},
 };
 
 /// The versions of the default operator set that are read. Within them, [`crate::operators`] tells from
@@ -113,7 +113,7 @@ impl Graph {
         self.plan.steps()
     }
 
-    /// Runs the graph. Booleans are given as any integers; they come back as `u8`.
+    /// Runs the graph. Booleans are given as `u8`, `u32` or `i64`; they come back as `u8`.
     ///
     /// # Errors
     /// [`Kind::Input`] where an input is missing, unknown, or of another type or shape than the graph
@@ -215,7 +215,9 @@ impl Port {
         })?;
         let shape = ty.shape.as_ref().map(|shape| {
             let lengths = shape.dim.iter().map(|dim| match dim.dim_value {
-                Some(length) => Length::Fixed(usize::try_from(length).unwrap_or_default()),
+                // Some exporters write minus one where they do not know.
+                Some(length) => usize::try_from(length)
+                    .map_or_else(|_| Length::Any(String::new()), Length::Fixed),
                 None => Length::Any(dim.dim_param().to_owned()),
             });
             lengths.collect()
@@ -272,10 +274,18 @@ impl Array {
             let longs = longs.map(|tensor| Self { tensor, dtype });
             longs.and_then(|longs| match dtype {
                 Dtype::Bool => Self::ints(longs.to_ints()?, longs.dims(), dtype),
+                // These come in a wider type, which may hold more than they do.
+                Dtype::I8 | Dtype::U16 => {
+                    let mut held = longs.to_ints()?.into_iter();
+                    match held.find(|&value| wrap(value, dtype) != value) {
+                        Some(value) => bail!("holds {value}, which {dtype:?} does not"),
+                        None => Ok(longs),
+                    }
+                }
                 _ => Ok(longs),
             })
         };
-        taken.map_err(|error| error.to_string())
+        taken.map_err(plain)
     }
 }
 
@@ -315,9 +325,11 @@ fn hand_out(port: &Port, value: Value) -> Result<Tensor, Error> {
 /// [`Kind::Unsupported`] for element types that are not read, [`Kind::Model`] for bytes that do not fit.
 pub fn tensor(proto: &TensorProto, device: &Device) -> Result<Tensor, Error> {
     let place = format!("tensor `{}`", proto.name());
-    let at = |what: String| Error::new(Kind::Unsupported, &place, what);
-    Array::from_proto(proto, device)
-        .map_err(at)?
+    let at = |kind: Kind, what: String| Error::new(kind, &place, what);
+    let dtype = proto.dtype();
+    dtype.map_err(|error| at(Kind::Unsupported, error.to_string()))?;
+    let array = Array::from_proto(proto, device).map_err(|what| at(Kind::Model, what))?;
+    array
         .nearest()
-        .map_err(|error| at(error.to_string()))
+        .map_err(|error| at(Kind::Model, plain(error)))
 }

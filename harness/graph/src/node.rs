@@ -206,7 +206,8 @@ impl<'a> Node<'a> {
         let attribute = self.attribute(name, AttributeType::Graph)?;
         let graph = attribute.and_then(|attribute| attribute.g.as_ref());
         let graph = graph.ok_or_else(|| self.wrong(format!("has no graph `{name}`")))?;
-        let plan = Plan::of_body(graph, self.opset, self.device)?;
+        let plan = Plan::of_body(graph, self.opset, self.device);
+        let plan = plan.map_err(|error| error.within(&self.place))?;
         let mut captures = self.captures.borrow_mut();
         let first_capture = captures.len();
         captures.extend(plan.captures().map(str::to_owned));
@@ -227,7 +228,11 @@ impl<'a> Node<'a> {
         if let Some(stranger) = stranger {
             let name = stranger.name();
             let known: Vec<&str> = read.iter().copied().collect();
-            let known = known.join(", ");
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
             return Err(
                 self.unsupported(format!("attribute `{name}` is not known (known: {known})"))
             );
@@ -275,6 +280,15 @@ impl Call<'_> {
             }
             Some(None) | None => Ok(None),
         }
+    }
+
+    /// An input that must be there and hold floats.
+    pub(crate) fn floats(&self, index: usize) -> CandleResult<&Array> {
+        let array = self.array(index)?;
+        if !array.is_float() {
+            bail!("has an input of {:?} (valid: floats)", array.dtype);
+        }
+        Ok(array)
     }
 
     pub(crate) fn sequence(&self, index: usize) -> CandleResult<&[Array]> {

@@ -324,7 +324,7 @@ fn elements(value: &Value) -> usize {
 }
 
 /// What went wrong, without where candle was at the time.
-fn plain(error: candle_core::Error) -> String {
+pub(crate) fn plain(error: candle_core::Error) -> String {
     match error {
         candle_core::Error::WithBacktrace { inner, .. } => plain(*inner),
         other => other.to_string(),

@@ -48,7 +48,10 @@ fn stack(slices: &[Array], place: usize) -> Result<Value> {
 
 fn repeat(node: &Node<'_>) -> Built {
     let body = node.body("body")?;
-    let states = node.proto.input.len().saturating_sub(2);
+    let inputs = node.proto.input.len();
+    let states = inputs
+        .checked_sub(2)
+        .ok_or_else(|| node.wrong(format!("has {inputs} input (valid: 2 or more)")))?;
     let collects = node.proto.output.len().saturating_sub(states);
     many(move |call| {
         let most = match call.optional(0)? {

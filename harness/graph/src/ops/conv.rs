@@ -245,7 +245,10 @@ fn col2im(node: &Node<'_>) -> Built {
         );
         let spans = windows.fit(&image, &block, false)?;
         let taps: usize = block.iter().product();
-        let (batch, channels) = (input.dims()[0], input.dims()[1] / taps.max(1));
+        let &[batch, rows, _] = input.dims() else {
+            bail!("has an input of shape {:?} (valid: 3 axes)", input.dims());
+        };
+        let channels = rows / taps.max(1);
         let counts: Vec<usize> = spans.iter().map(|span| span.count).collect();
         let columns = input
             .tensor

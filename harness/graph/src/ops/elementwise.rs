@@ -37,10 +37,7 @@ pub(super) fn floats(
     function: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
 ) -> std::result::Result<Kernel, Error> {
     one(move |call| {
-        let input = call.array(0)?;
-        if !input.is_float() {
-            candle_core::bail!("has an input of {:?} (valid: floats)", input.dtype);
-        }
+        let input = call.floats(0)?;
         Ok(input.with(function(&input.tensor)?))
     })
 }

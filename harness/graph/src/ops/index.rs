@@ -279,18 +279,13 @@ fn one_hot(node: &Node<'_>) -> Built {
     one(move |call| {
         let (indices, depth, values) = (call.array(0)?, call.array(1)?, call.array(2)?);
         #[expect(clippy::cast_possible_truncation, reason = "an index")]
-        let whole = |array: &Array| {
-            array.to_doubles().map(|values| {
-                values
-                    .into_iter()
-                    .map(|value| value as i64)
-                    .collect::<Vec<i64>>()
-            })
-        };
-        let depth = lengths(&whole(depth)?)?[0];
+        let whole = |value: f64| value as i64;
+        let depth = lengths(&[whole(depth.to_double()?)])?[0];
         let axis = crate::array::axis(axis, indices.rank() + 1)?;
-        let places: Vec<i64> = whole(indices)?
+        let places: Vec<i64> = indices
+            .to_doubles()?
             .into_iter()
+            .map(whole)
             .map(|index| {
                 if index < 0 {
                     index + depth as i64
@@ -327,6 +322,19 @@ fn reverse_sequence(node: &Node<'_>) -> Built {
         let (data, counts) = (call.array(0)?, call.array(1)?.to_ints()?);
         let (batch, time) = (data.axis(batch)?, data.axis(time)?);
         let length = data.dims()[time] as i64;
+        if batch == time || counts.len() != data.dims()[batch] {
+            bail!(
+                "reverses {} sequences of shape {:?} along axis {time}",
+                counts.len(),
+                data.dims()
+            );
+        }
+        if let Some(count) = counts.iter().find(|count| !(0..=length).contains(*count)) {
+            bail!("reverses {count} of {length} elements");
+        }
+        if data.tensor.elem_count() == 0 {
+            return Ok(data.clone());
+        }
         let rows: Vec<Tensor> = counts
             .iter()
             .enumerate()

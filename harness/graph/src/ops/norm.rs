@@ -1,6 +1,6 @@
 //! Normalisations.
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::{Operator, elementwise::floats};
 use crate::{
@@ -23,6 +23,9 @@ type Built = std::result::Result<Kernel, Error>;
 
 /// A number for each channel, in the shape that is broadcast over a tensor with channels second.
 fn per_channel(tensor: &Tensor, rank: usize) -> Result<Tensor> {
+    if rank < 2 {
+        bail!("has an input with {rank} axes (valid: 2 or more)");
+    }
     let mut shape = vec![1; rank];
     shape[1] = tensor.elem_count();
     tensor.reshape(shape)
@@ -36,8 +39,8 @@ fn batch_norm(node: &Node<'_>) -> Built {
     }
     node.gives_at_most(1, "running_mean, running_var")?;
     one(move |call| {
-        let input = call.array(0)?;
-        let of = |index: usize| per_channel(&call.array(index)?.tensor, input.rank());
+        let input = call.floats(0)?;
+        let of = |index: usize| per_channel(&call.floats(index)?.tensor, input.rank());
         let factor = (of(1)? / (of(4)? + epsilon)?.sqrt()?)?;
         let centred = input.tensor.broadcast_sub(&of(3)?)?;
         Ok(input.with(centred.broadcast_mul(&factor)?.broadcast_add(&of(2)?)?))
@@ -54,7 +57,7 @@ fn standardised(rows: &Tensor, epsilon: f64) -> Result<Tensor> {
 fn instance_norm(node: &Node<'_>) -> Built {
     let epsilon = node.float_or("epsilon", 1e-5)?;
     one(move |call| {
-        let input = call.array(0)?;
+        let input = call.floats(0)?;
         let rows = input.tensor.flatten_from(2)?;
         let rows = standardised(&rows, epsilon)?.reshape(input.dims())?;
         affine(call, input, &rows)
@@ -79,9 +82,14 @@ fn group_norm(node: &Node<'_>) -> Built {
     let groups = groups.ok_or_else(|| node.wrong("has no attribute `num_groups` above zero"))?;
     node.int("stash_type")?;
     one(move |call| {
-        let input = call.array(0)?;
-        let (batch, channels) = (input.dims()[0], input.dims()[1]);
-        let rest: usize = input.dims()[2..].iter().product();
+        let input = call.floats(0)?;
+        let &[batch, channels, ref lengths @ ..] = input.dims() else {
+            bail!(
+                "has an input of shape {:?} (valid: 2 axes or more)",
+                input.dims()
+            );
+        };
+        let rest: usize = lengths.iter().product();
         let rows = input
             .tensor
             .reshape((batch, groups, channels / groups * rest))?;
@@ -109,7 +117,7 @@ fn over_rows(
     // In which precision the statistics are computed; here always that of the input or better.
     node.int("stash_type")?;
     one(move |call| {
-        let input = call.array(0)?;
+        let input = call.floats(0)?;
         let (outer, inner) = input.dims().split_at(input.axis(axis)?);
         let rows = input.tensor.reshape((
             outer.iter().product::<usize>(),

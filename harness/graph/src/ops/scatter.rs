@@ -46,7 +46,14 @@ fn scatter_elements(node: &Node<'_>) -> Built {
     one(move |call| {
         let (data, indices, updates) = (call.array(0)?, call.array(1)?, call.array(2)?);
         let axis = data.axis(axis)?;
-        if indices.dims() != updates.dims() || indices.rank() != data.rank() {
+        let reaches_out = |(along, (&wanted, &length)): (usize, (&usize, &usize))| {
+            along != axis && wanted > length
+        };
+        let lengths = indices.dims().iter().zip(data.dims());
+        if indices.dims() != updates.dims()
+            || indices.rank() != data.rank()
+            || lengths.enumerate().any(reaches_out)
+        {
             bail!(
                 "scatters {:?} by {:?} into {:?}",
                 updates.dims(),

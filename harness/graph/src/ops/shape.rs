@@ -285,10 +285,12 @@ pub(super) fn parts(input: &Array, axis: usize, lengths: &[usize]) -> Result<Vec
 fn range(call: &Call<'_>) -> Result<Array> {
     let (start, limit, delta) = (call.array(0)?, call.array(1)?, call.array(2)?);
     if start.is_float() {
-        let [start_at, limit, delta] = [start, limit, delta]
-            .map(|array| Ok::<f64, candle_core::Error>(array.to_doubles()?[0]));
-        let (start_at, limit, delta) = (start_at?, limit?, delta?);
-        let count = ((limit - start_at) / delta).ceil().max(0.0) as usize;
+        let (start_at, limit, delta) = (start.to_double()?, limit.to_double()?, delta.to_double()?);
+        let count = ((limit - start_at) / delta).ceil().max(0.0);
+        if !count.is_finite() {
+            bail!("goes from {start_at} to {limit} in steps of {delta}");
+        }
+        let count = count as usize;
         let values = (0..count)
             .map(|step| start_at + step as f64 * delta)
             .collect();
@@ -298,8 +300,12 @@ fn range(call: &Call<'_>) -> Result<Array> {
     if delta == 0 {
         bail!("goes from {first} to {limit} in steps of zero");
     }
-    let count = usize::try_from((limit - first + delta - delta.signum()) / delta).unwrap_or(0);
-    let values = (0..count as i64).map(|step| first + step * delta).collect();
+    // Between the ends of int64 lies more than an int64 holds.
+    let [from, to, by] = [first, limit, delta].map(i128::from);
+    let count = usize::try_from((to - from + by - by.signum()) / by).unwrap_or(0);
+    // A product that wraps around comes back with the sum.
+    let at = |step: i64| first.wrapping_add(step.wrapping_mul(delta));
+    let values = (0..count as i64).map(at).collect();
     Array::ints(values, count, start.dtype)
 }
 

@@ -106,7 +106,7 @@ fn top_k(node: &Node<'_>) -> Built {
     many(move |call| {
         let input = call.array(0)?;
         let axis = input.axis(axis)?;
-        let count = lengths(&call.array(1)?.to_ints()?)?[0];
+        let count = lengths(&[call.array(1)?.to_int()?])?[0];
         let (before, along, after) = lanes(input.dims(), axis);
         if count > along {
             bail!("takes {count} of {along} elements");
