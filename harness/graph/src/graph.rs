@@ -60,6 +60,31 @@ impl fmt::Display for Length {
 impl Graph {
     /// Loads a model whose weights lie inside it.
     ///
+    /// ```
+    /// use candle_core::Device;
+    /// use candle_graph::{Graph, Kind};
+    /// use onnx_model::{Model, proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto}};
+    ///
+    /// let frame = ModelProto {
+    ///     ir_version: Some(10),
+    ///     opset_import: vec![OperatorSetIdProto { domain: None, version: Some(20) }],
+    ///     ..ModelProto::default()
+    /// };
+    /// let node = |op_type| GraphProto {
+    ///     node: vec![NodeProto::new(op_type, &[], &["y"])],
+    ///     ..GraphProto::default()
+    /// };
+    /// let unknown = ModelProto { graph: Some(node("Frobnicate")), ..frame };
+    ///
+    /// let error = Graph::load(&Model::new(unknown)?, &Device::Cpu).err().expect("it is refused");
+    /// assert_eq!(error.kind(), Kind::Unsupported);
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "node 0 (Frobnicate): operator `Frobnicate` (opset 20) is not known"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Kind::Unsupported`] names the first node that cannot be run here, before anything is.
     pub fn load(model: &Model, device: &Device) -> Result<Self, Error> {
@@ -114,6 +139,45 @@ impl Graph {
     }
 
     /// Runs the graph. Booleans are given as `u8`, `u32` or `i64`; they come back as `u8`.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use candle_core::{Device, Tensor};
+    /// use candle_graph::{Graph, Kind};
+    /// # use onnx_model::{Model, proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    /// #     TensorTypeProto, TypeProto, ValueInfoProto}};
+    /// # let value = |name: &str| ValueInfoProto {
+    /// #     name: Some(name.to_owned()),
+    /// #     r#type: Some(TypeProto {
+    /// #         tensor_type: Some(TensorTypeProto { elem_type: Some(1), shape: None }),
+    /// #         ..TypeProto::default()
+    /// #     }),
+    /// #     ..ValueInfoProto::default()
+    /// # };
+    /// # let model = Model::new(ModelProto {
+    /// #     ir_version: Some(10),
+    /// #     opset_import: vec![OperatorSetIdProto { domain: None, version: Some(20) }],
+    /// #     graph: Some(GraphProto {
+    /// #         node: vec![NodeProto::new("Add", &["a", "b"], &["sum"])],
+    /// #         input: vec![value("a"), value("b")],
+    /// #         output: vec![value("sum")],
+    /// #         ..GraphProto::default()
+    /// #     }),
+    /// #     ..ModelProto::default()
+    /// # })?;
+    ///
+    /// // sum = a + b
+    /// let graph = Graph::load(&model, &Device::Cpu)?;
+    /// let (a, b) = (Tensor::new(&[1.0_f32, 2.0], &Device::Cpu)?, Tensor::new(10.0_f32, &Device::Cpu)?);
+    /// let mut given = BTreeMap::from([("a".to_owned(), a)]);
+    /// let error = graph.run(&given).expect_err("b is due as well");
+    /// assert_eq!((error.kind(), error.to_string()), (Kind::Input, "input `b`: is missing".to_owned()));
+    ///
+    /// given.insert("b".to_owned(), b);
+    /// assert_eq!(graph.run(&given)?["sum"].to_vec1::<f32>()?, [11.0, 12.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Kind::Input`] where an input is missing, unknown, or of another type or shape than the graph
