@@ -59,7 +59,7 @@ A case is counted by what is found first.
 
 ## Known operators
 
-2 operators, each from the opset on whose meaning is computed.
+2 operators, each with the opset from which on its meaning is the one computed here.
 A case counts for every operator that its model holds, so that a refusal may be another operator's.
 
 | operator | from opset | passed | refused | failed |

@@ -262,7 +262,7 @@ impl Results {
     fn operators(&self) -> String {
         let mut text = format!(
             "## Known operators\n\n\
-             {}, each from the opset on whose meaning is computed.\n\
+             {}, each with the opset from which on its meaning is the one computed here.\n\
              A case counts for every operator that its model holds, so that a refusal may be another operator's.\n\n\
              | operator | from opset | passed | refused | failed |\n|---|---:|---:|---:|---:|\n",
             output::count(self.known.len(), "operator")
