@@ -1,6 +1,7 @@
 //! `bench`: figures about the commands themselves: how long they take, whether they say the same
-//! twice, and what a kill leaves behind.
+//! twice, and what a kill leaves behind; and about the runtimes of graphs.
 
+mod graphs;
 mod kills;
 mod stability;
 mod timing;
@@ -16,6 +17,8 @@ Examples:
   cargo xtask bench                              regen, in parts and as a whole
   cargo xtask bench verify --runs 3              a warm verify of everything
   cargo xtask bench verify -- bert               of one family
+  cargo xtask bench graphs                       candle-graph beside candle, candle-onnx and ONNX Runtime
+  cargo xtask bench graphs bert-base --runs 5    one graph
   cargo xtask bench stability --runs 20          do twenty runs of verify agree?
   cargo xtask bench kills --count 100            a hundred kills of regen
   cargo xtask bench kills --what verify -- bert  of a verify of one family";
@@ -49,6 +52,8 @@ enum What {
     },
     /// Run verify several times: do verdicts flip, and how far do margins spread?
     Stability(stability::Args),
+    /// Time and weigh graphs on candle-graph, ONNX Runtime and candle-onnx, and the same models in candle-transformers.
+    Graphs(graphs::Args),
     /// Kill a command at random moments: is a file torn, is a killed run taken for a run, does the next one mend it?
     Kills(kills::Args),
 }
@@ -60,6 +65,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         Some(What::Regen { runs }) => timing::regen(workspace, runs.get()),
         Some(What::Verify { runs, arguments }) => timing::verify(workspace, runs.get(), arguments),
         Some(What::Stability(args)) => stability::run(workspace, args),
+        Some(What::Graphs(args)) => graphs::run(workspace, args),
         Some(What::Kills(args)) => kills::run(workspace, args),
     }
 }
