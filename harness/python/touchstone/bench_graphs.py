@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import onnx
 from safetensors.numpy import load_file, save_file
 
-from touchstone import reference
+from touchstone import plain_graph, reference
 from touchstone.case import Axes, Case
 from touchstone.inputs import Input, floats, integers, lengths, tokens
 from touchstone.paths import references
@@ -39,6 +40,8 @@ class Real:
     call: dict = field(default_factory=dict)
     inputs: dict[str, Input]
     outputs: dict[str, Axes]
+    #: Whether it is exported in few and old operators, at the measured size alone.
+    is_plain: bool = False
 
 
 REAL = {
@@ -55,6 +58,19 @@ REAL = {
         model="ViTModel",
         inputs={"pixel_values": floats("batch", 3, 224, 224)},
         outputs={"last_hidden_state": ("batch", "patches", "hidden")},
+    ),
+    # candle-onnx knows neither the operators nor the masks of the graphs above.
+    "bert-base.plain": Real(
+        model="BertModel",
+        inputs={"input_ids": tokens("batch", "sequence"), "token_type_ids": integers(["batch", "sequence"], below=2)},
+        outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+        is_plain=True,
+    ),
+    "vit-base.plain": Real(
+        model="ViTModel",
+        inputs={"pixel_values": floats("batch", 3, 224, 224)},
+        outputs={"last_hidden_state": ("batch", "patches", "hidden")},
+        is_plain=True,
     ),
     # The shape of GPT-2's smallest; candle gives the logits of the last position, and so does the graph.
     "llama-134m": Real(
@@ -79,8 +95,8 @@ def write_tiny(name: str, folder: Path) -> None:
     manifest = reference.read_manifest(source, name, f"cargo xtask record {name}")
     expected = load_file(source / "expected.safetensors")
     recorded = reference.Reference(name, manifest, expected, gzip.decompress((source / "graph.onnx.gz").read_bytes()))
-    (folder / "graph.onnx").write_bytes(recorded.graph)
     save_file(recorded.weights(), folder / "weights.safetensors")
+    write_graph(folder, onnx.load_from_string(recorded.graph))
     outputs = {entry["name"]: expected[f"output.{entry['name']}"].reshape(entry["shape"]) for entry in manifest["outputs"]}
     write_data(folder, manifest["config"], recorded.inputs(), outputs)
 
@@ -90,12 +106,15 @@ def write_real(name: str, folder: Path) -> None:
     case, checkpoint = case_of(name, REAL[name]), folder / "checkpoint"
     checkpoint.mkdir()
     recording = one.Recording(case, checkpoint)
-    exported = graph.export(case, recording.models.single, recording.arrays, case.dynamic_axes())
-    model, _ = onnx_file.store(exported, recording.weights)
-    (folder / "graph.onnx").write_bytes(model.SerializeToString(deterministic=True))
     measured = recording.inputs(case.second_sizes())
+    if REAL[name].is_plain:
+        exported = plain_graph.export(case, recording.models.single, measured)
+    else:
+        exported = graph.export(case, recording.models.single, recording.arrays, case.dynamic_axes())
+    model, _ = onnx_file.store(exported, recording.weights)
     write_data(folder, recording.config_json, measured, truth.run_double(case, recording.models, measured))
     (checkpoint / "model.safetensors").rename(folder / "weights.safetensors")
+    write_graph(folder, model)
     shutil.rmtree(checkpoint)
 
 
@@ -114,6 +133,20 @@ def case_of(name: str, real: Real) -> Case:
         inputs=real.inputs,
         outputs=real.outputs,
     )
+
+
+def write_graph(folder: Path, model: onnx.ModelProto) -> None:
+    """The graph, its weights where they lie in `weights.safetensors`: runtimes may read them there, or by name."""
+    with (folder / "weights.safetensors").open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(length))
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            start, end = entries[tensor.name]["data_offsets"]
+            place = {"location": "weights.safetensors", "offset": 8 + length + start, "length": end - start}
+            del tensor.external_data[:]
+            tensor.external_data.extend(onnx.StringStringEntryProto(key=key, value=str(value)) for key, value in place.items())
+    (folder / "graph.onnx").write_bytes(model.SerializeToString(deterministic=True))
 
 
 def write_data(folder: Path, config: dict, arrays: dict[str, np.ndarray], outputs: dict[str, np.ndarray]) -> None:

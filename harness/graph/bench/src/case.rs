@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use candle_core::Tensor;
 use serde_json::Value;
 
-use crate::store::{Elements, Store};
+use crate::store::Store;
 
 /// The folder of a graph, with what is small in memory.
 pub(crate) struct Case {
@@ -37,13 +37,5 @@ impl Case {
     /// The file of the graph.
     pub(crate) fn graph(&self) -> Utf8PathBuf {
         self.folder.join("graph.onnx")
-    }
-
-    /// A float32 weight: its shape and its elements.
-    pub(crate) fn weight(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>)> {
-        match self.weights.elements(name)? {
-            (shape, Elements::F32(values)) => Ok((shape, values)),
-            _ => anyhow::bail!("weight `{name}` is not float32"),
-        }
     }
 }

@@ -74,7 +74,7 @@ impl Side for Loaded {
         };
         let (name, output) = match &mut self.model {
             Model::Bert(model) => {
-                let mask = Some(input("attention_mask")?);
+                let mask = self.inputs.get("attention_mask");
                 (
                     "last_hidden_state",
                     model.forward(input("input_ids")?, input("token_type_ids")?, mask)?,

@@ -1,11 +1,10 @@
 //! The graph on ONNX Runtime, optimised as users run it.
 
-use std::{collections::BTreeMap, env, fs};
+use std::{collections::BTreeMap, env};
 
 use anyhow::{Context, Result, anyhow};
 use camino::Utf8PathBuf;
 use candle_core::{Device, utils::get_num_threads};
-use onnx_model::Model;
 use ort::{
     environment::Environment,
     logging::LogLevel,
@@ -39,14 +38,8 @@ pub(crate) fn load(case: &Case) -> Result<Box<dyn Side>> {
         .map_err(failed)?
         .with_log_level(LogLevel::Fatal)
         .map_err(failed)?;
-    let bytes = fs::read(case.graph())?;
-    for name in outside(&Model::read(&bytes)?) {
-        let value = Tensor::from_array(case.weight(&name)?)?.into_dyn();
-        builder = builder
-            .with_external_initializer(name, value)
-            .map_err(failed)?;
-    }
-    let session = builder.commit_from_memory(&bytes)?;
+    // The graph says where in their file the weights lie.
+    let session = builder.commit_from_file(case.graph())?;
     let inputs = case
         .inputs
         .names()
@@ -56,15 +49,6 @@ pub(crate) fn load(case: &Case) -> Result<Box<dyn Side>> {
         inputs: inputs.collect::<Result<_>>()?,
         _environment: environment,
     }))
-}
-
-/// The weights that lie outside the model.
-fn outside(model: &Model) -> Vec<String> {
-    let tensors = model.graph().initializer.iter();
-    tensors
-        .filter(|tensor| !tensor.external_data.is_empty())
-        .map(|tensor| tensor.name().to_owned())
-        .collect()
 }
 
 fn value(store: &Store, name: &str) -> Result<DynValue> {

@@ -16,7 +16,7 @@ use crate::{
 const PROTOC: &str = "grpcio-tools==1.85.1";
 
 /// Writes the graphs that are not there yet; gives the folder that holds them.
-pub(super) fn graphs(workspace: &Workspace, names: &[String]) -> Result<Utf8PathBuf> {
+pub(super) fn graphs(workspace: &Workspace, names: &[&str]) -> Result<Utf8PathBuf> {
     let folder = workspace.root.join("target/bench-graphs");
     if names.iter().all(|name| folder.join(name).is_dir()) {
         return Ok(folder);
