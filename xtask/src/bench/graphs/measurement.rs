@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::{exit::Result, workspace::Workspace};
 
-/// How far a right answer may be from PyTorch's, as a share of the largest value: float32 loses a hundredth of
-/// this in twelve layers, and a defect is far above it.
+/// How far a right answer may be from PyTorch's, as a share of the largest value: twelve layers of float32 lose
+/// some millionths, and a defect far more than this.
 const TOLERANCE: f64 = 1e-3;
 
 /// Of a failure's message, what is printed.
