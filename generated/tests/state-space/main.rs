@@ -11,5 +11,6 @@ mod mamba;
 mod mamba2;
 mod minimax;
 mod nemotron_h;
+mod xlstm;
 mod zamba;
 mod zamba2;

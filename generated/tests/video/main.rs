@@ -3,6 +3,8 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod instructblipvideo;
+mod pe_audio_video;
+mod pe_video;
 mod timesformer;
 mod tvp;
 mod videomt;
