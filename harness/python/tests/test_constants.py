@@ -81,6 +81,46 @@ def test_a_convolution_in_three_dimensions_is_exported_with_and_without_bias(bia
         assert np.allclose(ran(case, model, arrays), live.run(case, model, arrays)["y"], atol=1e-5)
 
 
+class One(torch.nn.Module):
+    """One expression of a numbers' batch and of a table of angles."""
+
+    def __init__(self, expression) -> None:
+        super().__init__()
+        self.expression = expression
+
+    def forward(self, x):
+        return {"y": self.expression(x).reshape(x.shape[0], -1).sum(-1)}
+
+
+def turned(x):
+    return torch.polar(torch.ones_like(x), x)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        lambda x: x.squeeze(1) * x,
+        lambda x: x.unsqueeze(1).squeeze(1) * x,
+        lambda x: x.squeeze(0) * x,
+        lambda x: (1.0 - (x > 0).to(torch.int64)) * x,
+        lambda x: torch.cummax(x, 1)[0] * torch.cummin(x, 1)[1],
+        lambda x: torch.searchsorted(torch.tensor([-0.5, 0.1, 0.7]), x) * x,
+        lambda x: torch.view_as_real(turned(x)[:, None] * turned(x)[:, :, None]),
+        lambda x: torch.view_as_real(turned(x)[..., 2:] * turned(x)[..., :-2]),
+    ],
+    ids=["a longer axis squeezed", "an axis squeezed", "the batch squeezed", "one less whole numbers", "running extremes", "sorted in", "complex", "complex part"],
+)
+def test_what_the_exporter_gets_wrong_or_lacks(expression):
+    case, model = case_of({}, 5), One(expression)
+    arrays = {"x": np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)}
+    assert np.allclose(ran(case, model, arrays), live.run(case, model, arrays)["y"], atol=1e-5)
+
+
+def test_what_has_no_help_still_fails():
+    with pytest.raises(Exception, match="Failed to convert"):
+        ran(case_of({}, 5), One(lambda x: torch.special.bessel_j0(x)), {"x": np.ones((2, 5), dtype=np.float32)})
+
+
 class Strided(torch.nn.Module):
     """Keeps its stride as a tensor and pads by what follows from it."""
 

@@ -88,6 +88,13 @@ def test_a_parameter_may_be_rows_of_a_saved_weight_in_another_order(axis, order)
     assert (node.op_type, node.attribute[0].i, onnx.numpy_helper.to_array(rows).tolist()) == ("Gather", axis, order)
 
 
+def test_a_parameter_may_be_a_saved_weight_turned():
+    composer = onnx_file.Composer([A, B])
+    assert composer.find(arrays(B)[0].T, "x") is None
+    assert composer.find(arrays(B)[0].T, "x", is_parameter=True) == "x"
+    assert (composer.nodes[0].op_type, list(composer.nodes[0].input), composer.used) == ("Transpose", ["b"], {"b"})
+
+
 def chained(*errors):
     for below, error in zip(errors[1:], errors):
         error.__cause__ = below
@@ -95,6 +102,7 @@ def chained(*errors):
 
 
 DATA = chained(RuntimeError("Failed to export"), ValueError("Could not guard on data-dependent expression u0 > 1"))
+INTEGERS = chained(RuntimeError("Failed to decompose"), RuntimeError("Cannot find a compatible OpOverload for aten.sub with the provided arguments"))
 COMPLEX = chained(RuntimeError("Failed to export"), ValueError("No decompositions registered for the complex-valued input"))
 
 
@@ -122,6 +130,7 @@ def helped(*errors):
         ([], [(False, 0)]),
         ([DATA], [(False, 0), (True, 0)]),
         ([COMPLEX], [(False, 0), (False, 1)]),
+        ([INTEGERS], [(False, 0), (False, 1)]),
         ([DATA, COMPLEX], [(False, 0), (True, 0), (True, 1)]),
     ],
 )

@@ -152,6 +152,68 @@ def test_experts_in_a_dict_that_are_all_asked():
         assert torch.allclose(swaps.selected_experts(experts, x, chosen, shares), experts(x, chosen, shares), atol=1e-5)
 
 
+def test_experts_beside_some_that_give_a_token_back():
+    config = SimpleNamespace(hidden_size=6, expert_ffn_hidden_size=5, n_routed_experts=3, zero_expert_num=2, hidden_act="silu")
+    experts = helper("longcat_flash", "LongcatFlashExperts")(config)
+    holds_as_the_helper(experts, swaps.experts_beside_none, *routed(8, 5, 2))
+
+
+def test_experts_that_clamp_and_one_place_too_many():
+    config = SimpleNamespace(hidden_size=6, moe_intermediate_size=5, num_local_experts=3, hidden_act="silu")
+    experts = helper("step3p7", "Step3p7Experts")(config, swiglu_limit=0.5)
+    places, shares = routed(8, 3, 2)
+    places[0, 0] = 3
+    holds_as_the_helper(experts, swaps.clamped_experts, places, shares)
+
+
+def holds_as_the_helper(experts, form, places, shares):
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(len(places), 6)
+    with torch.no_grad():
+        assert torch.allclose(form(experts, x, places, shares), experts(x, places, shares), atol=1e-4)
+
+
+def test_experts_whose_tokens_are_counted():
+    from transformers import JetMoeConfig
+
+    moe = helper("jetmoe", "JetMoeMoE")(JetMoeConfig(hidden_size=6, intermediate_size=5, num_local_experts=4, num_experts_per_tok=2))
+    for parameter in moe.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(2, 7, 6)
+    with torch.no_grad():
+        expected = moe(x)
+        with swaps.traceable(moe):
+            assert torch.allclose(moe(x), expected, atol=1e-4)
+            assert isinstance(moe.router(x.reshape(-1, 6))[3], torch.Tensor)
+
+
+@pytest.mark.parametrize(("name", "dim"), [("cummax", 0), ("cummax", 1), ("cummin", -1), ("cummin", -2)])
+def test_what_torch_gathers_along_an_axis(name, dim):
+    x = torch.tensor([[3, 1, 4, 4, 1], [5, 5, 2, 6, 0], [3, 5, 4, 6, 0]])
+    for expected, got in zip(getattr(torch, name)(x, dim), swaps.OPERATORS[name](x, dim), strict=True):
+        assert torch.equal(expected, got)
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("rows", [(), (2,)])
+def test_where_torch_would_sort_in(rows, right):
+    bounds, x = torch.randint(0, 9, (*rows, 5)).sort(-1)[0], torch.randint(0, 9, (*rows, 7))
+    assert torch.equal(torch.searchsorted(bounds, x, right=right), swaps.searchsorted(bounds, x, right=right))
+
+
+@pytest.mark.parametrize("prime", [1000000007, 9576890767])
+def test_a_hash_that_overflows(prime):
+    tokens = torch.randint(0, 260, (2, 9, 8))
+    assert torch.equal(swaps.polynomial_hash(tokens, prime), helper("blt", "rolling_polynomial_hash")(tokens, prime))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_state_is_given_only_where_it_is_asked_for(kept):
+    arguments, _ = attended()
+    assert (swaps.rwkv_attention(*arguments, return_state=kept)[1] is None) is not kept
+
+
 def test_every_swap_takes_what_its_helper_takes():
     """A helper that is called otherwise one day must not be swapped silently."""
     for family, name in (("mamba", "mamba_selective_scan"), ("qwen3_next", "torch_chunk_gated_delta_rule"), ("kimi_linear", "chunk_kimi_delta_attention"), ("rwkv", "rwkv_linear_attention_cpu")):

@@ -69,8 +69,9 @@ def export(case: Case, model: torch.nn.Module, arrays: dict[str, np.ndarray], dy
         program = helped(named, lambda: exported(case, named, arrays, shapes if dynamic else None))
     proto = program.model_proto
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    # What is frozen and not saved was computed, like a buffer.
-    parameters = {name for name, parameter in named.named_parameters(remove_duplicate=False) if parameter.requires_grad}
+    # What is frozen or not saved was computed, like a buffer.
+    unsaved = {f"model.{name}" for name in getattr(model, "_keys_to_ignore_on_save", None) or ()}
+    parameters = {name for name, parameter in named.named_parameters(remove_duplicate=False) if parameter.requires_grad} - unsaved
     return Exported(proto, values, parameters, sorted(dynamic))
 
 
@@ -95,6 +96,7 @@ HELPS = (
     (r"data-dependent|DataDependent", "known numbers"),
     (r"data-dependent|DataDependent", "real tensors"),
     (r"complex-valued", "real unsqueeze"),
+    (r"compatible OpOverload for aten.sub", "cast whole numbers"),
     (r"broadcast", "no empty masks"),
 )
 
@@ -133,6 +135,8 @@ def give(named: Named, help_: str, stack: contextlib.ExitStack) -> None:
         stack.enter_context(torch._functorch.config.patch(fake_tensor_propagate_real_tensors=True))
     elif help_ == "real unsqueeze":
         named.modes.append(tracing.RealUnsqueeze)
+    elif help_ == "cast whole numbers":
+        named.modes.append(tracing.FloatFromInteger)
     else:
         stack.enter_context(tracing.without_empty_masks())
 

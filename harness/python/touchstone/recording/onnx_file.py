@@ -45,7 +45,12 @@ class Composer:
         return self.cut(array, output) if is_parameter else None
 
     def cut(self, array: np.ndarray, output: str) -> str | None:
-        """A part of one weight along one axis: what is saved joined and held apart."""
+        """A part of one weight along one axis: what is saved joined and held apart; or all of one that is saved turned."""
+        turned = self.by_value.get(key(array.T)) if array.ndim == 2 else None
+        if turned is not None:
+            self.nodes.append(helper.make_node("Transpose", [turned], [output]))
+            self.used.add(turned)
+            return output
         for name, whole in self.arrays.items():
             place = place_in(whole, array)
             if place is None:

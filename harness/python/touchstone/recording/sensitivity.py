@@ -162,12 +162,13 @@ def saved_gradients(
     `save_pretrained` splits and renames what the model holds joined; it does the same to gradients. NaN marks a
     tensor that no path leads to, infinity one that leads through a choice alone.
     """
+    # Before the backward: a model may keep what it computed, and what has a gradient cannot be copied.
+    shown = copy.deepcopy(model)
     gradients, watch = any_backward(case, model, arrays)
     if gradients is None:
         return {}, watch
     if redrawn is not None:
         gradients |= through_choices(case, model, arrays, gradients, redrawn)
-    shown = copy.deepcopy(model)
     with torch.no_grad():
         for tensor, original in zip(tensors_of(shown), tensors_of(model), strict=True):
             if id(original) in gradients:
@@ -229,6 +230,9 @@ def any_backward(
     """Gradients through everything that leads anywhere, as far as torch can give them."""
     try:
         return backward(case, model, arrays, learned_buffers(model), opened())
+    except AssertionError:
+        # A derivative written by hand that only training may ask for: torch's own is taken of what it stands for.
+        return backward(case, model, arrays, learned_buffers(model), opened(own_derivatives=False))
     except RuntimeError:
         pass
     try:
@@ -249,10 +253,12 @@ class Undetached(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[None]:
+def opened(own_derivatives: bool = True) -> Iterator[None]:
     """Gradients flow where the model would stop them: training does without them, numbers do not."""
     nothing = mock.patch.multiple(torch.no_grad, __enter__=lambda self: None, __exit__=lambda self, *error: None)
-    with nothing, Undetached():
+    forward = classmethod(lambda cls, *args: cls.forward(mock.Mock(), *args))
+    derived = contextlib.nullcontext() if own_derivatives else mock.patch.object(torch.autograd.Function, "apply", forward)
+    with nothing, Undetached(), derived:
         yield
 
 

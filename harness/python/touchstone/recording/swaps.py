@@ -82,7 +82,7 @@ def rwkv_attention(time_decay, time_first, key, value, state=None, return_state=
     along = key.transpose(0, 1)
     given = (along, value.transpose(0, 1), decay.expand_as(along), time_first.expand_as(along))
     last, out = scan(step, (nothing, nothing.clone(), nothing - 1e38), given)
-    return out.transpose(0, 1), list(last)
+    return out.transpose(0, 1), list(last) if return_state or state is not None else None
 
 
 def linear_recurrence(self, hidden_states, recurrent_gate, reset, recurrent_states, acc_dtype=torch.float32):
@@ -180,8 +180,7 @@ def gated_experts(self, hidden_states, top_k_index, top_k_weights):
     tokens = hidden_states.reshape(-1, self.hidden_size)
     up, gate, down = (w.view(self.num_experts, self.ffn_hidden_size, self.hidden_size) for w in (self.mlp.w1, self.mlp.v1, self.mlp.w2))
     states = self.mlp.activation_fn(tokens @ up.transpose(1, 2)) * (tokens @ gate.transpose(1, 2))
-    shares = torch.zeros(tokens.shape[0], self.num_experts, dtype=tokens.dtype).scatter(1, top_k_index, top_k_weights)
-    return (states @ down * shares.T.unsqueeze(-1)).sum(0).view(hidden_states.shape)
+    return shared(states @ down, top_k_index, top_k_weights).view(hidden_states.shape)
 
 
 def regulated_lengths(encoded_embeddings, duration_labels, speaking_speed=1.0):
@@ -215,6 +214,69 @@ def sparse_gate(self, inputs):
     return functional.relu(inputs - (inputs.mean(dim=-1, keepdim=True) + spread * quantile))
 
 
+def shared(answers, top_k_index, top_k_weights, more=0):
+    """What all experts answer, [expert, token, hidden], by each token's share in them; `more` experts have no answer here."""
+    shares = torch.zeros(answers.shape[1], len(answers) + more, dtype=answers.dtype).scatter(1, top_k_index, top_k_weights)
+    return (answers * shares[:, : len(answers)].T.unsqueeze(-1)).sum(0)
+
+
+def clamped_experts(self, hidden_states, top_k_index, top_k_weights):
+    """`Step3p7Experts`; tokens that another machine's experts take have one place more."""
+    states = self._apply_gate(hidden_states @ self.gate_up_proj.transpose(1, 2))
+    return shared(states @ self.down_proj.transpose(1, 2), top_k_index, top_k_weights, more=1)
+
+
+def experts_beside_none(self, hidden_states, top_k_index, top_k_weights):
+    """`LongcatFlashExperts`, the last of which give a token back as it is."""
+    gate, up = (hidden_states @ self.gate_up_proj[: self.num_routed_experts].transpose(1, 2)).chunk(2, dim=-1)
+    answers = self.act_fn(gate) * up @ self.down_proj.transpose(1, 2)
+    return shared(torch.cat([answers, hidden_states.expand(self.zero_expert_num, -1, -1)]), top_k_index, top_k_weights)
+
+
+def counted_gating(self, hidden_states):
+    """`JetMoeTopKGating`, whose counts stay a tensor."""
+    logits = self.layer(hidden_states)
+    most, places = logits.topk(self.top_k, dim=1)
+    counts = functional.one_hot(places, self.num_experts).sum((0, 1))
+    order = places.flatten().sort(0)[1]
+    return order, order // self.top_k, torch.softmax(most, dim=1).flatten()[order], counts, logits
+
+
+def counted_experts(self, inputs, expert_size):
+    """`JetMoeParallelExperts`: the tokens of each expert lie one after the other."""
+    expert = searchsorted(expert_size.cumsum(0), torch.arange(inputs.shape[0]), right=True)
+    return (self.weight[expert] @ inputs.unsqueeze(-1)).squeeze(-1)
+
+
+def running(reduce):
+    """`torch.cummax` or `torch.cummin`: everything behind a place is replaced by what stands at the place itself."""
+
+    def form(input, dim):
+        values = input.movedim(dim, -1)
+        places = torch.arange(values.shape[-1])
+        reached = places <= places[:, None]
+        seen = torch.where(reached, values.unsqueeze(-2), values.unsqueeze(-1))
+        most = reduce(seen, -1)
+        last = torch.where(reached & (seen == most.unsqueeze(-1)), places, -1).amax(-1)
+        return most.movedim(-1, dim), last.movedim(-1, dim)
+
+    return form
+
+
+def searchsorted(sorted_sequence, input, right=False):
+    """`torch.searchsorted`: how many lie before."""
+    before, value = sorted_sequence.unsqueeze(-2), input.unsqueeze(-1)
+    return (before <= value if right else before < value).sum(-1)
+
+
+def polynomial_hash(token_tensor, prime=1000000007):
+    """`rolling_polynomial_hash`: powers that overflow as torch's do, which runtimes that go by floats lose."""
+    powers = [(prime**place + 2**63) % 2**64 - 2**63 for place in range(token_tensor.shape[-1])]
+    return (token_tensor * torch.tensor(powers)).sum(-1)
+
+
+#: Of torch itself: what has no ONNX form.
+OPERATORS = {"cummax": running(torch.amax), "cummin": running(torch.amin), "searchsorted": searchsorted}
 #: By the name that a module of transformers has them under.
 FUNCTIONS = {
     "mamba_selective_scan": selective_scan,
@@ -222,6 +284,7 @@ FUNCTIONS = {
     "chunk_kimi_delta_attention": delta_rule,
     "rwkv_linear_attention_cpu": rwkv_attention,
     "length_regulator": regulated_lengths,
+    "rolling_polynomial_hash": polynomial_hash,
 }
 #: By the name of the class, or of the method alone.
 METHODS = {
@@ -233,6 +296,10 @@ METHODS = {
     ("xLSTMBackend", "forward"): matrix_memory,
     ("Qwen4ExpTextQSAIndexer", "forward"): selected_blocks,
     ("Qwen4ExpTextNGramEmbedding", "_shift_right_ignore_eos"): shifted_within,
+    ("Step3p7Experts", "forward"): clamped_experts,
+    ("LongcatFlashExperts", "forward"): experts_beside_none,
+    ("JetMoeTopKGating", "forward"): counted_gating,
+    ("JetMoeParallelExperts", "forward"): counted_experts,
     (None, "_rnn_scan"): linear_recurrence,
     (None, "_gaussian_topk"): sparse_gate,
 }
@@ -252,6 +319,6 @@ def found(model: torch.nn.Module) -> list[tuple[object, str, object]]:
 def traceable(model: torch.nn.Module) -> Iterator[None]:
     """Everything of the model that has a form that can be traced, in that form."""
     with contextlib.ExitStack() as stack:
-        for owner, name, form in found(model):
+        for owner, name, form in [*found(model), *((torch, name, form) for name, form in OPERATORS.items())]:
             stack.enter_context(mock.patch.object(owner, name, form))
         yield

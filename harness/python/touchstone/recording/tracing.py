@@ -1,4 +1,4 @@
-"""What stands in the way of tracing and changes no number: asked-for casts, checks, empty masks, one complex operator."""
+"""What stands in the way of tracing and changes no number: asked-for casts, checks, empty masks, two operators."""
 
 import contextlib
 import os
@@ -68,12 +68,24 @@ def without_empty_masks() -> Iterator[None]:
         yield
 
 
+class FloatFromInteger(TorchFunctionMode):
+    """The exporter finds no overload for `1.0 - mask` of whole numbers: they are cast first, as torch does."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in (torch.Tensor.__rsub__, torch.rsub) and isinstance(args[1], float) and not (args[0].is_floating_point() or args[0].is_complex()):
+            args = args[0].to(torch.get_default_dtype()), *args[1:]
+        return func(*args, **(kwargs or {}))
+
+
 class RealUnsqueeze(TorchFunctionMode):
-    """onnxscript translates every complex operator of rotary tables but `unsqueeze`."""
+    """onnxscript translates every complex operator of rotary tables but `unsqueeze` and what amounts to it."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func in (torch.Tensor.unsqueeze, torch.unsqueeze) and args[0].is_complex():
             place = args[1] if len(args) > 1 else kwargs["dim"]
             return torch.view_as_complex(torch.view_as_real(args[0]).unsqueeze(place if place >= 0 else place - 1))
+        if func is torch.Tensor.__getitem__ and args[0].is_complex():
+            index = args[1] if isinstance(args[1], tuple) else (args[1],)
+            return torch.view_as_complex(torch.view_as_real(args[0])[(*index, slice(None)) if Ellipsis in index else index])
         return func(*args, **kwargs)

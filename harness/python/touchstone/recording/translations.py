@@ -31,8 +31,14 @@ def scatter_reduce(self, dim: int, index, src, reduce: str, include_self: bool =
     return op.Div(total, op.Max(count, everywhere(1.0, self)))
 
 
+def squeeze(self, dim: int):
+    """torchlib squeezes whatever the axis holds (core.py:9507); torch leaves a longer one, and one of unknown length, as it is."""
+    return core.aten_squeeze_dim(self, dim) if not len(self.shape) or self.shape[dim] == 1 else op.Identity(self)
+
+
 TABLE = {
     torch.ops.aten.conv3d.default: conv3d,
     torch.ops.aten.divide.Tensor: divide,
     torch.ops.aten.scatter_reduce.two: scatter_reduce,
+    torch.ops.aten.squeeze.dim: squeeze,
 }
