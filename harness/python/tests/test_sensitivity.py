@@ -1,5 +1,7 @@
 """Weights that cannot matter are listed with a reason, or the reference is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,54 @@ def test_buffers_that_nothing_leads_from_are_unreached(uses, unreached):
     assert sorted(name for name, tensor in gradients.items() if tensor.is_floating_point() and tensor.isnan().all()) == unreached
     assert not any(buffer.requires_grad for buffer in model.buffers())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+class Doubled(torch.autograd.Function):
+    """Says what its derivative is only while training, as reversible layers do."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        with torch.no_grad():
+            return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise AssertionError("only while training")
+
+
+class Strange(Small):
+    """Keeps what it computed, or has a derivative of its own."""
+
+    def forward(self, x):
+        y = self.fc(x)
+        if self.uses == "state":
+            self.last = y
+        return {"y": Doubled.apply(y) if self.uses == "derivative" else y}
+
+
+@pytest.mark.parametrize("uses", ["state", "derivative"])
+def test_a_model_that_training_expects_otherwise_is_measured(uses):
+    from touchstone import Case, floats
+
+    case = Case(
+        category="c", family="f", variant=None, model="M", recorded_from="0" * 16, config={}, sizes={"batch": (2,)},
+        inputs={"x": floats("batch", 3)}, outputs={"y": ("batch", 3)},
+    )
+    arrays = {"x": np.ones((2, 3), dtype=np.float32)}
+    plain, _ = sensitivity.saved_gradients(case, Small("nothing"), arrays)
+    gradients, _ = sensitivity.saved_gradients(case, Strange(uses), arrays)
+    factor = 2 if uses == "derivative" else 1
+    assert torch.allclose(gradients["fc.weight"], factor * plain["fc.weight"])
+
+
+def test_a_model_that_asserts_otherwise_is_an_error(bert):
+    class Broken(Small):
+        def forward(self, x):
+            raise AssertionError("not in this way either")
+
+    with pytest.raises(AssertionError, match="not in this way either"):
+        sensitivity.any_backward(dataclasses.replace(bert, inputs={"x": None}), Broken("nothing"), {"x": np.ones((2, 3), dtype=np.float32)})
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,15 @@ def test_tokens_that_are_shifted_within_their_segment():
     ids = torch.randint(0, 5, (4, 15))
     for shift in range(3):
         assert torch.equal(swaps.shifted_within(embedding, ids, shift), embedding._shift_right_ignore_eos(ids, shift))
+@pytest.mark.parametrize(("family", "name"), [("longformer", "LongformerSelfAttention"), ("led", "LEDEncoderSelfAttention")])
+def test_windows_that_overlap(family, name):
+    own = helper(family, name)
+    states = torch.randn(12, 3, 5).transpose(0, 1)
+    assert torch.equal(swaps.overlapping_chunks(states, 2), own._chunk(states, 2))
+    bare = SimpleNamespace(_pad_and_diagonalize=own._pad_and_diagonalize)
+    shares, values = torch.rand(2, 12, 3, 5), torch.randn(2, 12, 3, 7)
+    expected = own._sliding_chunks_matmul_attn_probs_value(bare, shares, values, 2)
+    assert torch.allclose(swaps.chunks_of_values(bare, shares, values, 2), expected, atol=1e-6)
 
 
 def routed(tokens, experts, chosen):

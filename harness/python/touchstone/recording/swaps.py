@@ -270,9 +270,24 @@ def searchsorted(sorted_sequence, input, right=False):
 
 
 def polynomial_hash(token_tensor, prime=1000000007):
-    """`rolling_polynomial_hash`: powers that overflow as torch's do, which runtimes that go by floats lose."""
+    """`rolling_polynomial_hash` by products and sums that overflow as torch's do: ONNX Runtime's Pow and ReduceSum go by floats."""
     powers = [(prime**place + 2**63) % 2**64 - 2**63 for place in range(token_tensor.shape[-1])]
-    return (token_tensor * torch.tensor(powers)).sum(-1)
+    return sum(token_tensor[..., place] * power for place, power in enumerate(powers))
+
+
+def overlapping_chunks(hidden_states, window_overlap, onnx_export=False):
+    """`_chunk` of Longformer's kin, whose strides are those of one machine's memory."""
+    return hidden_states.unfold(1, 2 * window_overlap, window_overlap).transpose(2, 3)
+
+
+def chunks_of_values(self, attn_probs, value, window_overlap):
+    """`_sliding_chunks_matmul_attn_probs_value` of Longformer's kin, for the same reason."""
+    batch, length, heads, width = value.shape
+    shares = attn_probs.transpose(1, 2).reshape(batch * heads, length // window_overlap, window_overlap, 2 * window_overlap + 1)
+    value = value.transpose(1, 2).reshape(batch * heads, length, width)
+    value = functional.pad(value, (0, 0, window_overlap, window_overlap), value=-1)
+    value = value.unfold(1, 3 * window_overlap, window_overlap).transpose(2, 3)
+    return (self._pad_and_diagonalize(shares) @ value).view(batch, heads, length, width).transpose(1, 2)
 
 
 #: Of torch itself: what has no ONNX form.
@@ -302,6 +317,9 @@ METHODS = {
     ("JetMoeParallelExperts", "forward"): counted_experts,
     (None, "_rnn_scan"): linear_recurrence,
     (None, "_gaussian_topk"): sparse_gate,
+    ("LongformerSelfAttention", "_chunk"): staticmethod(overlapping_chunks),
+    ("LEDEncoderSelfAttention", "_chunk"): staticmethod(overlapping_chunks),
+    (None, "_sliding_chunks_matmul_attn_probs_value"): chunks_of_values,
 }
 
 
