@@ -105,10 +105,11 @@ def turned(x):
         lambda x: (1.0 - (x > 0).to(torch.int64)) * x,
         lambda x: torch.cummax(x, 1)[0] * torch.cummin(x, 1)[1],
         lambda x: torch.searchsorted(torch.tensor([-0.5, 0.1, 0.7]), x) * x,
+        lambda x: torch.cdist(x.unsqueeze(-1), torch.arange(3.0).unsqueeze(-1), p=2),
         lambda x: torch.view_as_real(turned(x)[:, None] * turned(x)[:, :, None]),
         lambda x: torch.view_as_real(turned(x)[..., 2:] * turned(x)[..., :-2]),
     ],
-    ids=["a longer axis squeezed", "an axis squeezed", "the batch squeezed", "one less whole numbers", "running extremes", "sorted in", "complex", "complex part"],
+    ids=["a longer axis squeezed", "an axis squeezed", "the batch squeezed", "one less whole numbers", "running extremes", "sorted in", "distances", "complex", "complex part"],
 )
 def test_what_the_exporter_gets_wrong_or_lacks(expression):
     case, model = case_of({}, 5), One(expression)

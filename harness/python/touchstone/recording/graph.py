@@ -97,6 +97,7 @@ HELPS = (
     (r"data-dependent|DataDependent", "real tensors"),
     (r"complex-valued", "real unsqueeze"),
     (r"compatible OpOverload for aten.sub", "cast whole numbers"),
+    (r"aten._cdist_forward", "open distances"),
     (r"broadcast", "no empty masks"),
 )
 
@@ -137,6 +138,8 @@ def give(named: Named, help_: str, stack: contextlib.ExitStack) -> None:
         named.modes.append(tracing.RealUnsqueeze)
     elif help_ == "cast whole numbers":
         named.modes.append(tracing.FloatFromInteger)
+    elif help_ == "open distances":
+        named.modes.append(tracing.OpenDistances)
     else:
         stack.enter_context(tracing.without_empty_masks())
 

@@ -1,4 +1,4 @@
-"""What stands in the way of tracing and changes no number: asked-for casts, checks, empty masks, two operators."""
+"""What stands in the way of tracing and changes no number: asked-for casts, checks, empty masks, three operators."""
 
 import contextlib
 import os
@@ -74,6 +74,15 @@ class FloatFromInteger(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func in (torch.Tensor.__rsub__, torch.rsub) and isinstance(args[1], float) and not (args[0].is_floating_point() or args[0].is_complex()):
             args = args[0].to(torch.get_default_dtype()), *args[1:]
+        return func(*args, **(kwargs or {}))
+
+
+class OpenDistances(TorchFunctionMode):
+    """`cdist` of few rows, which has no ONNX form: by differences, as torch computes it then."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.cdist:
+            return torch.linalg.vector_norm(args[0].unsqueeze(-2) - args[1].unsqueeze(-3), (kwargs or {}).get("p", 2.0), -1)
         return func(*args, **(kwargs or {}))
 
 
