@@ -202,9 +202,17 @@ def test_compressing_twice_gives_the_same_bytes():
 
 
 def test_a_weight_that_the_graph_does_not_read_is_refused_unless_inert():
-    one.refuse_unread([A, B], ["a"], {"b": "does not reach"})
+    assert one.unread([A, B], ["a"], {"b": "does not reach"}) == []
+    assert one.unread([A, B], ["a"], {}) == ["b"]
+    one.refuse_unread([])
     with pytest.raises(Refused, match=r"the graph does not read weight `b` \(1 in all\)"):
-        one.refuse_unread([A, B], ["a"], {})
+        one.refuse_unread(["b"])
+
+
+@pytest.mark.parametrize(("names", "moved"), [({"pooler.dense.bias", "pooler.dense.weight"}, False), ({"pooler.dense.bias", "embeddings.LayerNorm.bias"}, True)])
+def test_weights_are_drawn_anew_alone(bert, tmp_path, names, moved):
+    made = one.Recording(bert, tmp_path)
+    assert made.moved_by(names, one.truth.run_double(bert, made.models, made.arrays)) is moved
 
 
 def test_a_graph_outside_the_bound_is_refused():

@@ -213,8 +213,8 @@ def calmed(weight: Weight, gain: float) -> Weight:
     return weight if factor == 1 else replace(weight, scale=short(weight.scale * factor), mean=short(weight.mean * factor))
 
 
-def write(weights_: list[Weight], folder: Path, salt: str = "") -> None:
-    """The checkpoint that every run loads."""
+def write(weights_: list[Weight], folder: Path, salt: str = "", salted: set[str] | None = None) -> None:
+    """The checkpoint that every run loads; `salt` draws all of it anew, or those named."""
     for file in folder.glob("*.safetensors*"):
         file.unlink()
-    save_file({w.name: w.tensor(salt).contiguous() for w in weights_}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file({w.name: w.tensor(salt if salted is None or w.name in salted else "").contiguous() for w in weights_}, folder / "model.safetensors", metadata={"format": "pt"})

@@ -66,13 +66,24 @@ class Recording:
 
     def redrawn(self, draw: int) -> tuple[torch.nn.Module, dict[str, np.ndarray]]:
         """The model with other weights and other inputs, at both sizes in turn."""
-        folder, salt = self.folder / "redrawn", f"/draw/{draw}"
+        salt = f"/draw/{draw}"
+        return self.drawn(salt), self.inputs(self.case.second_sizes() if draw % 2 else self.case.recorded_sizes(), salt)
+
+    def drawn(self, salt: str, names: set[str] | None = None) -> torch.nn.Module:
+        """The model with other weights, or others for some names."""
+        folder = self.folder / "redrawn"
         folder.mkdir(exist_ok=True)
         shutil.copy(self.folder / "config.json", folder)
-        fill.write(self.weights, folder, salt)
+        fill.write(self.weights, folder, salt, names)
         with precision.float64():
-            model = live.loaded(self.case, folder, torch.float64)
-        return model, self.inputs(self.case.second_sizes() if draw % 2 else self.case.recorded_sizes(), salt)
+            return live.loaded(self.case, folder, torch.float64)
+
+    def moved_by(self, names: set[str], expected: dict[str, np.ndarray]) -> bool:
+        """Whether other values of some weights move an output."""
+        model = self.drawn("/alone", names)
+        with precision.float64():
+            other = live.run(self.case, model, self.arrays, torch.float64)
+        return any(signal.differs(value, other[name]) for name, value in expected.items())
 
     def stored_inputs(self) -> dict[str, np.ndarray]:
         """Integers that no rule gives back: floats follow from their names, masks from their lengths."""
@@ -108,7 +119,11 @@ def record(case: Case) -> Recorded:
         proven = prove_graph(recording, expected, statistics["float32"])
         notes += [f"static: {proven.static_because}"] if proven.static_because else []
         notes += [proven.flaw] if proven.flaw else []
-        refuse_unread(recording.weights, proven.weights, dict(inert))
+        missing = unread(recording.weights, proven.weights, dict(inert))
+        if missing and not recording.moved_by(set(missing), expected):
+            # Among many that no gradient leads to, not each was tried alone.
+            inert, missing = sorted([*inert, *((name, sensitivity.UNREACHED) for name in missing)]), []
+        refuse_unread(missing)
     return Recorded(files_of(recording, expected, statistics, without, inert, decoded, proven), notes)
 
 
@@ -131,9 +146,13 @@ def telling(case: Case, folder: Path) -> tuple[Recording, dict, dict, int, list[
     raise refused
 
 
-def refuse_unread(weights: list[fill.Weight], read: list[str], inert: dict[str, str]) -> None:
+def unread(weights: list[fill.Weight], read: list[str], inert: dict[str, str]) -> list[str]:
+    """Weights that the graph does not read, and that nothing says to be without effect."""
+    return [w.name for w in weights if w.scale is not None and w.name not in read and w.name not in inert]
+
+
+def refuse_unread(missing: list[str]) -> None:
     """The graph reads every weight that PyTorch's outputs depend on."""
-    missing = [w.name for w in weights if w.scale is not None and w.name not in read and w.name not in inert]
     if missing:
         raise Refused(f"the graph does not read weight `{missing[0]}` ({len(missing)} in all), which the outputs depend on")
 
