@@ -1,5 +1,6 @@
 """Whatever becomes of one process, the caller and the others go on, and it is told what became of it."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -73,6 +74,37 @@ def test_too_much_memory_is_told_with_the_limit():
 )
 def test_every_allocator_is_understood(error, is_so):
     assert forked.is_out_of_memory(error) is is_so
+
+
+class Left:
+    """Waits for ever if it is collected by a child."""
+
+    owner = os.getpid()
+
+    def __del__(self):
+        if os.getpid() != self.owner:
+            time.sleep(60)
+
+
+@pytest.mark.parametrize(("child_makes_it", "collected"), [(False, 0), (True, 2)])
+def test_a_child_collects_only_what_it_made(child_makes_it, collected):
+    def make():
+        left = Left() if not child_makes_it else type("Made", (), {})()
+        left.itself = [left]
+
+    def collect():
+        gc.collect()
+        if child_makes_it:
+            make()
+        return gc.collect()
+
+    gc.disable()
+    try:
+        if not child_makes_it:
+            make()
+        assert forked.call(collect, seconds=5) >= collected
+    finally:
+        gc.enable()
 
 
 def test_an_answer_comes_back():

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import faulthandler
+import gc
 import multiprocessing
 import os
 import resource
@@ -57,7 +58,8 @@ class Fork:
             # What is still in a buffer would be written twice.
             stream.flush()
         self.process = context.Process(target=work, args=(function, arguments, sender, self.folder, limits, os.getpid()))
-        self.process.start()
+        with uncollected():
+            self.process.start()
         # The only writing end is the child's, so that its end can be seen.
         sender.close()
 
@@ -117,8 +119,22 @@ def each(function: Callable[[Any], Any], tasks: Iterable[Any], jobs: int, limits
             fork.close()
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """A child never collects what its parent left: that may wait for threads that no child has, as ONNX Runtime's sessions do."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def work(function: Callable[..., Any], arguments: tuple, sender: Connection, folder: str, limits: Limits, parent: int) -> None:
     """The child's side."""
+    gc.freeze()
+    gc.enable()
     confine(folder, limits, parent)
     try:
         sender.send((True, function(*arguments)))
