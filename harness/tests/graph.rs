@@ -141,7 +141,7 @@ fn an_absent_device_is_not_run() {
 #[test]
 fn a_damaged_graph_is_refused() {
     let copy = Copy::of("bert");
-    let path = copy.folder.join("graph.onnx.gz");
+    let path = copy.folder.join("graph.onnx.xz");
     let mut bytes = fs::read(&path).expect("copied");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -155,7 +155,7 @@ fn a_damaged_graph_is_refused() {
     assert!(
         record
             .detail
-            .contains("graph.onnx.gz: is damaged: its sha256 is "),
+            .contains("graph.onnx.xz: is damaged: its sha256 is "),
         "{}",
         record.detail
     );

@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, fs, io::Write};
 
 use common::{ENCODER, Fixture, TOY, Toy, seal, sha256};
-use flate2::{Compression, write::GzEncoder};
+use lzma_rust2::{XzOptions, XzWriter};
 use harness::{Case, reference::Reference};
 use serde_json::json;
 
@@ -219,20 +219,20 @@ fn a_sample_that_keeps_an_element_twice_is_refused() {
 /// A megabyte of packed zeros would otherwise fill a gigabyte.
 #[test]
 fn a_graph_that_unpacks_without_end_is_refused() {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut packed = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).expect("in memory");
     for _ in 0..33 {
         packed.write_all(&vec![0; 1 << 20]).expect("in memory");
     }
     let packed = packed.finish().expect("in memory");
     let fixture = Fixture::with(&ENCODER, |manifest| {
         manifest["graph"] = json!({"inputs": [], "outputs": [], "leaves": []});
-        manifest["files"]["graph.onnx.gz"] = json!(sha256(&packed));
+        manifest["files"]["graph.onnx.xz"] = json!(sha256(&packed));
     });
-    fs::write(fixture.folder().join("graph.onnx.gz"), packed).expect("writable");
+    fs::write(fixture.folder().join("graph.onnx.xz"), packed).expect("writable");
     let reference = Reference::load(&fixture.site.root, &TOY).expect("intact");
     let error = reference.graph().expect_err("too large").to_string();
     assert!(
-        error.contains("graph.onnx.gz: asks for more than 33554432 bytes once unpacked"),
+        error.contains("graph.onnx.xz: asks for more than 33554432 bytes once unpacked"),
         "{error}"
     );
 }
@@ -343,6 +343,6 @@ fn files_of(seed: &[u8]) -> BTreeMap<&'static str, Vec<u8>> {
     BTreeMap::from([
         ("manifest.json", manifest),
         ("expected.safetensors", expected),
-        ("graph.onnx.gz", graph),
+        ("graph.onnx.xz", graph),
     ])
 }

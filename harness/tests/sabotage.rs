@@ -153,7 +153,7 @@ fn recorded() -> Vec<String> {
     let references = workspace().join("snapshots/references");
     let folders = references.read_dir_utf8().expect("recorded").flatten();
     let mut names: Vec<String> = folders
-        .filter(|folder| folder.path().join("graph.onnx.gz").exists())
+        .filter(|folder| folder.path().join("graph.onnx.xz").exists())
         .map(|folder| folder.file_name().to_owned())
         .collect();
     names.sort();

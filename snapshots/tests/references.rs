@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use model_registry::{RECORDER_FORMAT, Registry};
 use serde_json::Value;
 
-const FILES: [&str; 3] = ["expected.safetensors", "graph.onnx.gz", "manifest.json"];
+const FILES: [&str; 3] = ["expected.safetensors", "graph.onnx.xz", "manifest.json"];
 
 /// Every case by the name of its reference, with the digest of what recording reads.
 fn cases() -> BTreeMap<String, String> {

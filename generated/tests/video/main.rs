@@ -7,6 +7,7 @@ mod pe_audio_video;
 mod pe_video;
 mod timesformer;
 mod tvp;
+mod videomae;
 mod videomt;
 mod videoprism;
 mod vivit;

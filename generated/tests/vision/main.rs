@@ -3,6 +3,7 @@
 // Sources: model-registry/families, templates/rust/main.rs.j2
 
 mod beit;
+mod bit;
 mod conditional_detr;
 mod convnext;
 mod convnextv2;
@@ -34,6 +35,7 @@ mod ijepa;
 mod imagegpt;
 mod levit;
 mod lightglue;
+mod lw_detr;
 mod mask2former;
 mod maskformer;
 mod maskformer_swin;

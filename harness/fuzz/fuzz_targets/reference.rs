@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let files = BTreeMap::from([
         ("manifest.json", seal(manifest, expected, graph)),
         ("expected.safetensors", expected.to_vec()),
-        ("graph.onnx.gz", graph.to_vec()),
+        ("graph.onnx.xz", graph.to_vec()),
     ]);
     let begun = ProcessTime::now();
     match Reference::from_files(&CASE, &files) {

@@ -6,21 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::read::GzDecoder;
+use lzma_rust2::XzReader;
 use onnx_model::Model;
 
 fn recorded() -> Vec<(PathBuf, Vec<u8>)> {
     let references = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../snapshots/references");
     let folders = fs::read_dir(references).expect("recorded").flatten();
     let mut files: Vec<PathBuf> = folders
-        .map(|folder| folder.path().join("graph.onnx.gz"))
+        .map(|folder| folder.path().join("graph.onnx.xz"))
         .filter(|file| file.exists())
         .collect();
     files.sort();
     let unpacked = files.into_iter().map(|path| {
         let mut bytes = Vec::new();
         let file = File::open(&path).expect("readable");
-        GzDecoder::new(file).read_to_end(&mut bytes).expect("gzip");
+        XzReader::new(file, false).read_to_end(&mut bytes).expect("xz");
         (path, bytes)
     });
     unpacked.collect()

@@ -1,6 +1,6 @@
 """The stored graph reads every weight by its saved name and holds nothing spare."""
 
-import gzip
+import lzma
 
 import numpy as np
 import pytest
@@ -197,8 +197,7 @@ def test_compressing_twice_gives_the_same_bytes():
     model, _ = onnx_file.store(exported(arrays(A)[0]), [A])
     packed = onnx_file.compress(model)
     assert packed == onnx_file.compress(model)
-    assert packed[4:8] == b"\0\0\0\0"
-    assert onnx.ModelProto.FromString(gzip.decompress(packed)) == model
+    assert onnx.ModelProto.FromString(lzma.decompress(packed)) == model
 
 
 def test_a_weight_that_the_graph_does_not_read_is_refused_unless_inert():

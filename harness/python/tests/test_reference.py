@@ -49,8 +49,8 @@ def remove(path):
         ("expected.safetensors", remove, "expected.safetensors is missing"),
         ("expected.safetensors", cut_off, "expected.safetensors is damaged"),
         ("expected.safetensors", flip_bit, "expected.safetensors is damaged"),
-        ("graph.onnx.gz", remove, "graph.onnx.gz is missing"),
-        ("graph.onnx.gz", flip_bit, "graph.onnx.gz is damaged"),
+        ("graph.onnx.xz", remove, "graph.onnx.xz is missing"),
+        ("graph.onnx.xz", flip_bit, "graph.onnx.xz is damaged"),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
@@ -72,7 +72,7 @@ def test_another_format_is_refused(workspace, bert):
     stated = json.loads((path / "manifest.json").read_bytes())
     stated.pop("digest")
     stated.pop("files")
-    files = {name: (path / name).read_bytes() for name in ("expected.safetensors", "graph.onnx.gz")}
+    files = {name: (path / name).read_bytes() for name in ("expected.safetensors", "graph.onnx.xz")}
     (path / "manifest.json").write_bytes(manifest.render(stated | {"format": 2}, files)["manifest.json"])
     with pytest.raises(reference.Unusable, match=r"has format 2 \(known: 1\)"):
         reference.read(bert, workspace)

@@ -8,8 +8,8 @@ is not padded, so that implementations without a mask compute the same. Graphs a
 recorder does it, from configs as transformers defaults them and from weights that are functions of their names.
 """
 
-import gzip
 import json
+import lzma
 import shutil
 import sys
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def write_tiny(name: str, folder: Path) -> None:
     source = references() / name
     manifest = reference.read_manifest(source, name, f"cargo xtask record {name}")
     expected = load_file(source / "expected.safetensors")
-    recorded = reference.Reference(name, manifest, expected, gzip.decompress((source / "graph.onnx.gz").read_bytes()))
+    recorded = reference.Reference(name, manifest, expected, lzma.decompress((source / "graph.onnx.xz").read_bytes()))
     save_file(recorded.weights(), folder / "weights.safetensors")
     write_graph(folder, onnx.load_from_string(recorded.graph))
     outputs = {entry["name"]: expected[f"output.{entry['name']}"].reshape(entry["shape"]) for entry in manifest["outputs"]}

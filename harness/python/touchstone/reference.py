@@ -1,8 +1,8 @@
 """Reads a reference, and refuses one that is missing, damaged, or recorded from something else."""
 
-import gzip
 import hashlib
 import json
+import lzma
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def read(case: Case, root: Path | None = None) -> Reference:
         raise Unusable(f"reference `{case.name}` was recorded from {found}, and the test states {wanted} [{mend}]")
     files = {name: checked(folder, case.name, name, digest, mend) for name, digest in manifest["files"].items()}
     expected = load_safetensors(files["expected.safetensors"])
-    return Reference(case.name, manifest, expected, gzip.decompress(files["graph.onnx.gz"]))
+    return Reference(case.name, manifest, expected, lzma.decompress(files["graph.onnx.xz"]))
 
 
 def read_manifest(folder: Path, name: str, mend: str) -> dict:

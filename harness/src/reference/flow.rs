@@ -28,7 +28,7 @@ impl Flow {
         let bytes = reference
             .graph()
             .map_err(|error| Failure::load(error.to_string()))?;
-        Self::read(&bytes).map_err(|error| Failure::load(format!("graph.onnx.gz: {error}")))
+        Self::read(&bytes).map_err(|error| Failure::load(format!("graph.onnx.xz: {error}")))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, onnx_model::OnnxError> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
-use flate2::read::GzDecoder;
+use lzma_rust2::XzReader;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,9 @@ use crate::{
 
 const MANIFEST: &str = "manifest.json";
 const EXPECTED: &str = "expected.safetensors";
-const GRAPH: &str = "graph.onnx.gz";
+/// How much memory unpacking a graph may take, beside what it unpacks to.
+const WINDOW_KIB: u32 = 64 << 10;
+const GRAPH: &str = "graph.onnx.xz";
 
 /// More elements than any tiny case has, in all its tensors together: what asks for more is refused
 /// before it is allocated.
@@ -89,7 +91,7 @@ pub(super) fn graph(
     }
     let packed = vouched(files, GRAPH, manifest).map_err(failed)?;
     let mut model = Vec::new();
-    GzDecoder::new(&packed[..])
+    XzReader::new_mem_limit(&packed[..], false, WINDOW_KIB)
         .take(LARGEST_GRAPH + 1)
         .read_to_end(&mut model)
         .map_err(|error| failed(error.into()))?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use evidence::Record;
-use flate2::{Compression, write::GzEncoder};
+use lzma_rust2::{XzOptions, XzWriter};
 use harness::{
     array::{Array, Data, Tensors},
     backend::{Backend, Capabilities, Device, Failure, Session},
@@ -137,9 +137,9 @@ impl Sketch {
             "config": self.config, "sizes": {}, "inputs": self.inputs, "weights": weights,
             "inert": [], "outputs": entries,
             "graph": {"inputs": names("inputs"), "outputs": names("outputs"), "leaves": self.leaves},
-            "files": {"expected.safetensors": sha256(&expected), "graph.onnx.gz": sha256(&graph)},
+            "files": {"expected.safetensors": sha256(&expected), "graph.onnx.xz": sha256(&graph)},
         });
-        let files = [("expected.safetensors", expected), ("graph.onnx.gz", graph)];
+        let files = [("expected.safetensors", expected), ("graph.onnx.xz", graph)];
         (seal(&manifest), files.into_iter().collect())
     }
 
@@ -216,7 +216,7 @@ impl Sketch {
             ..ModelProto::default()
         };
         let bytes = Model::new(model).expect("it holds together").write();
-        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut packed = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).expect("in memory");
         packed.write_all(&bytes).expect("memory");
         packed.finish().expect("memory")
     }

@@ -257,7 +257,7 @@ def files_of(
         },
         {
             "expected.safetensors": manifest.save_expected(manifest.expected_tensors(recording.stored_inputs(), expected, stored)),
-            "graph.onnx.gz": proven.content,
+            "graph.onnx.xz": proven.content,
         },
     )
 

@@ -1,7 +1,7 @@
 """Turns an exported model into the stored graph: weights outside and under their saved names, nothing spare."""
 
-import gzip
 import hashlib
+import lzma
 
 import numpy as np
 import onnx
@@ -13,6 +13,8 @@ from touchstone.recording.refusal import Refused
 
 #: Computed buffers stay in the graph; a larger one would bloat it.
 LARGEST_BUFFER = 4096
+#: As small as it gets, within a window that costs its reader little memory.
+FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 20}]
 FLOATS = (np.float16, np.float32, np.float64)
 
 #: numpy has no bfloat16, but every weight of the exported float32 model is float32.
@@ -272,4 +274,4 @@ def strip_node(node: onnx.NodeProto) -> None:
 
 def compress(model: onnx.ModelProto) -> bytes:
     """The same bytes for the same graph, on every day."""
-    return gzip.compress(model.SerializeToString(deterministic=True), compresslevel=9, mtime=0)
+    return lzma.compress(model.SerializeToString(deterministic=True), check=lzma.CHECK_CRC32, filters=FILTERS)
