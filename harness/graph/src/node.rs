@@ -175,6 +175,12 @@ impl<'a> Node<'a> {
         }
     }
 
+    pub(crate) fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Error> {
+        let attribute = self.attribute(name, AttributeType::Strings)?;
+        let read = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        Ok(attribute.map(|attribute| attribute.strings.iter().map(read).collect()))
+    }
+
     /// One of several texts, as its place among them.
     pub(crate) fn choice(
         &self,

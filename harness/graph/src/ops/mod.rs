@@ -17,6 +17,8 @@ mod logic;
 mod norm;
 mod pad;
 mod pool;
+mod random;
+mod recurrent;
 mod reduce;
 mod resize;
 mod sample;
@@ -33,7 +35,7 @@ use crate::{
 
 type Operator = (&'static str, i64, fn(&Node<'_>) -> Result<Kernel, Error>);
 
-const GROUPS: [&[Operator]; 22] = [
+const GROUPS: [&[Operator]; 24] = [
     activation::OPERATORS,
     arithmetic::OPERATORS,
     attention::OPERATORS,
@@ -49,6 +51,8 @@ const GROUPS: [&[Operator]; 22] = [
     norm::OPERATORS,
     pad::OPERATORS,
     pool::OPERATORS,
+    random::OPERATORS,
+    recurrent::OPERATORS,
     reduce::OPERATORS,
     resize::OPERATORS,
     sample::OPERATORS,

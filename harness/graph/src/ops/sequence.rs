@@ -23,6 +23,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             )])
         })
     }),
+    ("SequenceEmpty", 11, empty),
     ("SequenceErase", 11, |_| many(erase)),
     ("SequenceInsert", 11, |_| many(insert)),
     ("SequenceLength", 11, |_| {
@@ -37,6 +38,12 @@ fn at(call: &Call<'_>) -> Result<Array> {
     let arrays = call.sequence(0)?;
     let place = place(call.array(1)?.to_int()?, arrays.len())?;
     Ok(arrays[usize::try_from(place)?].clone())
+}
+
+/// What will be in it says what it holds.
+fn empty(node: &Node<'_>) -> Built {
+    node.int("dtype")?;
+    many(|_| Ok(vec![Value::Sequence(Vec::new())]))
 }
 
 fn erase(call: &Call<'_>) -> Result<Vec<Value>> {
