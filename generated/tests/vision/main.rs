@@ -8,6 +8,7 @@ mod conditional_detr;
 mod convnext;
 mod convnextv2;
 mod cvt;
+mod d_fine;
 mod dab_detr;
 mod data2vec_vision;
 mod deformable_detr;
