@@ -1,39 +1,27 @@
-//! Random numbers, in the shape of another tensor.
+//! Random numbers in the shape of another tensor: what models draw and then scale by nothing.
+
+use candle_core::{DType, Tensor};
 
 use super::Operator;
 use crate::{
     Error,
+    array::Array,
     node::{Kernel, Node, one},
 };
 
-/// Never computed while loading, whatever they depend on: see the plan.
-pub(super) const OPERATORS: &[Operator] = &[
-    ("RandomNormalLike", 1, |node| {
-        random(node, ["mean", "scale"], true)
-    }),
-    ("RandomUniformLike", 1, |node| {
-        random(node, ["low", "high"], false)
-    }),
-];
+/// Never computed while loading, whatever it depends on: see the plan.
+pub(super) const OPERATORS: &[Operator] = &[("RandomNormalLike", 1, random_normal_like)];
 
-fn random(
-    node: &Node<'_>,
-    [first, second]: [&'static str; 2],
-    normal: bool,
-) -> std::result::Result<Kernel, Error> {
-    let bounds = (node.float_or(first, 0.0)?, node.float_or(second, 1.0)?);
-    if node.int("dtype")?.is_some_and(|dtype| dtype != 1) || node.float("seed")?.is_some() {
+fn random_normal_like(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+    let (mean, scale) = (node.float_or("mean", 0.0)?, node.float_or("scale", 1.0)?);
+    let float32 = i64::from(onnx_model::Dtype::F32.code());
+    if node.int("dtype")?.is_some_and(|dtype| dtype != float32) || node.float("seed")?.is_some() {
         return Err(node.unsupported(
             "random numbers of a seed, or of another type than float32, are not drawn",
         ));
     }
     one(move |call| {
-        let like = &call.array(0)?.tensor;
-        let like = candle_core::Tensor::zeros(like.dims(), candle_core::DType::F32, call.device)?;
-        crate::array::Array::floats(if normal {
-            like.randn_like(bounds.0, bounds.1)?
-        } else {
-            like.rand_like(bounds.0, bounds.1)?
-        })
+        let like = Tensor::zeros(call.dims(0)?, DType::F32, call.device)?;
+        Array::floats(like.randn_like(mean, scale)?)
     })
 }
