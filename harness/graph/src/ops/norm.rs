@@ -6,7 +6,7 @@ use super::{Operator, elementwise::floats};
 use crate::{
     Error,
     array::{Array, axis},
-    node::{Call, Kernel, Node, one},
+    node::{Call, Kernel, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -138,7 +138,9 @@ fn over_rows(
 
 fn layer_norm(node: &Node<'_>) -> Built {
     let epsilon = node.float_or("epsilon", 1e-5)?;
-    node.gives_at_most(1, "Mean, InvStdDev")?;
+    if node.has_output(1) || node.has_output(2) {
+        return with_statistics(node, epsilon);
+    }
     over_rows(node, move |rows, scale, shift| {
         if has_kernel(rows) {
             // candle's kernel subtracts the squared mean from the mean square: rows that lie far from
@@ -150,6 +152,31 @@ fn layer_norm(node: &Node<'_>) -> Built {
         }
         let rows = standardised(rows, epsilon)?.broadcast_mul(scale)?;
         shift.map_or(Ok(rows.clone()), |shift| rows.broadcast_add(shift))
+    })
+}
+
+/// The same, with the mean of each row and the reciprocal of its deviation.
+fn with_statistics(node: &Node<'_>, epsilon: f64) -> Built {
+    let axis = node.int_or("axis", -1)?;
+    node.int("stash_type")?;
+    many(move |call| {
+        let input = call.floats(0)?;
+        let axes: Vec<usize> = (input.axis(axis)?..input.rank()).collect();
+        let mean = input.tensor.mean_keepdim(axes.as_slice())?;
+        let centred = input.tensor.broadcast_sub(&mean)?;
+        let variance = centred.sqr()?.mean_keepdim(axes.as_slice())?;
+        let factor = (variance + epsilon)?.sqrt()?.recip()?;
+        let scale = &call.array(1)?.tensor;
+        let mut rows = centred.broadcast_mul(&factor)?.broadcast_mul(scale)?;
+        if let Some(shift) = call.optional(2)? {
+            rows = rows.broadcast_add(&shift.tensor)?;
+        }
+        let statistic = |tensor: Tensor| Array::floats(tensor.to_dtype(DType::F32)?);
+        Ok(vec![
+            input.with(rows).into(),
+            statistic(mean)?.into(),
+            statistic(factor)?.into(),
+        ])
     })
 }
 

@@ -1,7 +1,6 @@
 //! Sums, means, extremes and norms along axes.
 
 use candle_core::{Result, Tensor, bail};
-
 use onnx_model::Dtype;
 
 use super::{Operator, arithmetic::flip};
@@ -12,28 +11,28 @@ use crate::{
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
-    ("ReduceL1", 18, |node| {
+    ("ReduceL1", 1, |node| {
         floats(node, |x, axes| x.abs()?.sum_keepdim(axes))
     }),
-    ("ReduceL2", 18, |node| {
+    ("ReduceL2", 1, |node| {
         floats(node, |x, axes| x.sqr()?.sum_keepdim(axes)?.sqrt())
     }),
-    ("ReduceLogSum", 18, |node| {
+    ("ReduceLogSum", 1, |node| {
         floats(node, |x, axes| x.sum_keepdim(axes)?.log())
     }),
-    ("ReduceLogSumExp", 18, |node| floats(node, log_sum_exp)),
-    ("ReduceMax", 18, |node| {
+    ("ReduceLogSumExp", 1, |node| floats(node, log_sum_exp)),
+    ("ReduceMax", 1, |node| {
         extreme(node, Tensor::max_keepdim, true)
     }),
-    ("ReduceMean", 18, |node| {
+    ("ReduceMean", 1, |node| {
         floats(node, |x, axes| x.mean_keepdim(axes))
     }),
-    ("ReduceMin", 18, |node| {
+    ("ReduceMin", 1, |node| {
         extreme(node, Tensor::min_keepdim, false)
     }),
-    ("ReduceProd", 18, product),
-    ("ReduceSum", 13, sum),
-    ("ReduceSumSquare", 18, |node| {
+    ("ReduceProd", 1, product),
+    ("ReduceSum", 1, sum),
+    ("ReduceSumSquare", 1, |node| {
         floats(node, |x, axes| x.sqr()?.sum_keepdim(axes))
     }),
 ];
@@ -41,23 +40,34 @@ pub(super) const OPERATORS: &[Operator] = &[
 type Built = std::result::Result<Kernel, Error>;
 
 /// How a node says along which axes, and whether they stay with length one.
-#[derive(Clone, Copy)]
 struct Axes {
     keep: bool,
     none_means_none: bool,
+    /// Where they are an attribute: before opset 18, and for sums before 13.
+    fixed: Option<Vec<i64>>,
 }
 
 impl Axes {
     fn of(node: &Node<'_>) -> std::result::Result<Self, Error> {
+        let first = if node.proto.op_type() == "ReduceSum" {
+            13
+        } else {
+            18
+        };
+        let is_input = node.opset >= first;
         Ok(Self {
             keep: node.flag("keepdims", true)?,
-            none_means_none: node.flag("noop_with_empty_axes", false)?,
+            none_means_none: is_input && node.flag("noop_with_empty_axes", false)?,
+            fixed: if is_input { None } else { node.ints("axes")? },
         })
     }
 
-    fn read(self, call: &Call<'_>) -> Result<Vec<usize>> {
+    fn read(&self, call: &Call<'_>) -> Result<Vec<usize>> {
         let input = call.array(0)?;
-        let axes = call.ints(1)?.unwrap_or_default();
+        let axes = match &self.fixed {
+            Some(axes) => axes.clone(),
+            None => call.ints(1)?.unwrap_or_default(),
+        };
         if axes.is_empty() && !self.none_means_none {
             return Ok((0..input.rank()).collect());
         }
@@ -71,7 +81,7 @@ impl Axes {
     }
 
     /// Takes the axes out that were reduced to length one.
-    fn settle(self, reduced: &Array, axes: &[usize]) -> Result<Array> {
+    fn settle(&self, reduced: &Array, axes: &[usize]) -> Result<Array> {
         if self.keep {
             return Ok(reduced.clone());
         }
