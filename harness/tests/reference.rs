@@ -5,8 +5,8 @@ mod common;
 use std::{collections::BTreeMap, fs, io::Write};
 
 use common::{ENCODER, Fixture, TOY, Toy, seal, sha256};
-use lzma_rust2::{XzOptions, XzWriter};
 use harness::{Case, reference::Reference};
+use lzma_rust2::{XzOptions, XzWriter};
 use serde_json::json;
 
 fn refusal(fixture: &Fixture, case: &Case) -> String {

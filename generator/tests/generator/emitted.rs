@@ -182,12 +182,13 @@ fn a_model_that_keeps_a_cache_empties_it() {
 }
 
 #[test]
-fn a_family_without_a_binding_does_not_name_candle() {
+fn a_family_without_a_binding_runs_on_candle_as_a_graph() {
     let text = family("tiny", "encoder-only", "");
     let (text, _) = text.split_once("candle:\n").expect("there is one");
     let rust = rust("tiny", text.to_owned());
-    assert!(rust.contains("use harness::{Case, check, ort};"), "{rust}");
-    assert!(!rust.contains("candle"), "{rust}");
+    assert!(rust.contains("candle::graph()"), "{rust}");
+    assert!(!rust.contains("candle::native"), "{rust}");
+    assert!(!rust.contains("candle_transformers"), "{rust}");
 }
 
 #[test]

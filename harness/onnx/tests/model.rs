@@ -139,7 +139,7 @@ fn refused_with_the_place() {
     let table: &[(Change, &str)] = &[
         (|model| model.ir_version = None, "model: has no ir_version"),
         (
-            |model| model.ir_version = Some(3),
+            |model| model.ir_version = Some(2),
             "model: has ir_version 2 (valid: 3 to 14)",
         ),
         (|model| model.graph = None, "model: has no graph"),

@@ -20,7 +20,9 @@ fn recorded() -> Vec<(PathBuf, Vec<u8>)> {
     let unpacked = files.into_iter().map(|path| {
         let mut bytes = Vec::new();
         let file = File::open(&path).expect("readable");
-        XzReader::new(file, false).read_to_end(&mut bytes).expect("xz");
+        XzReader::new(file, false)
+            .read_to_end(&mut bytes)
+            .expect("xz");
         (path, bytes)
     });
     unpacked.collect()

@@ -7,7 +7,6 @@ use std::{
 };
 
 use evidence::Record;
-use lzma_rust2::{XzOptions, XzWriter};
 use harness::{
     array::{Array, Data, Tensors},
     backend::{Backend, Capabilities, Device, Failure, Session},
@@ -15,6 +14,7 @@ use harness::{
     trial::Trial,
     verdict::Verdict,
 };
+use lzma_rust2::{XzOptions, XzWriter};
 use onnx_model::{
     Model,
     proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto},

@@ -67,12 +67,13 @@ impl Place {
             for case in family.cases() {
                 let backends = [
                     ("candle", None),
+                    ("candle-graph", None),
                     ("ort", None),
                     ("ort", Some("unoptimised")),
                 ];
                 let native = backends
                     .iter()
-                    .filter(|(name, _)| *name == "ort" || case.candle.is_some());
+                    .filter(|(name, _)| *name != "candle" || case.candle.is_some());
                 tests.extend(native.map(|(backend, setting)| TestId {
                     category: family.category.name().into(),
                     family: family.family.clone(),
@@ -99,8 +100,7 @@ impl Place {
 
     /// The smoke tests; `act` is what they do, in shell, with the test's name in `$2`.
     fn smoke(&self, act: &str) {
-        let list =
-            "harness_tells_right_from_wrong: test\\ncandle_computes: test\\nort_computes: test\\n";
+        let list = "harness_tells_right_from_wrong: test\\ncandle_computes: test\\ncandle_graph_computes: test\\nort_computes: test\\n";
         let text = format!(
             "case \"$1\" in --list) printf '{list}'; exit ;; esac\n{act}\necho \"test result: ok. 1 passed\"\n"
         );
