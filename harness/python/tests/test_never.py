@@ -104,6 +104,23 @@ def test_an_expert_is_never_taken_for_silent():
     assert never.silent(["a.experts.3.up", "b"], lambda draw: lambda name: False) == {"b"}
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "expected"),
+    [
+        ("a.mlp.experts.3.gate_proj.weight", {"n_routed_experts": 3, "zero_expert_num": 2}, True),
+        ("a.mlp.experts.2.gate_proj.weight", {"n_routed_experts": 3, "zero_expert_num": 2}, False),
+        ("a.mlp.experts.3.gate_proj.weight", {"n_routed_experts": 3}, False),
+        ("a.mlp.experts.3.gate_proj.weight", {"n_routed_experts": 3, "zero_expert_num": 0}, False),
+        ("a.mlp.experts.3.gate_proj.weight", {"zero_expert_num": 2}, False),
+        ("a.mlp.experts.gate_up_proj", {"n_routed_experts": 3, "zero_expert_num": 2}, False),
+        ("a.mlp.shared_experts.up.weight", {"n_routed_experts": 3, "zero_expert_num": 2}, False),
+    ],
+)
+def test_only_an_expert_that_gives_its_token_back_is_taken_for_silent(name, config, expected):
+    assert never.silent([name], lambda draw: lambda name: False, config) == ({name} if expected else set())
+    assert never.silent([name], lambda draw: lambda name: draw == 4, config) == set()
+
+
 def test_one_draw_with_an_effect_is_enough():
     asked = []
     assert never.silent(["a"], lambda draw: asked.append(draw) or (lambda name: draw == 2)) == set()

@@ -64,7 +64,7 @@ def inert(
             raise Refused(f"weight `{name}` moves the compared outputs too little to be seen ({effects[name] / strongest:.1e} of the strongest)")
         listed[name] = FAINT
     unexplained = [name for name, why in listed.items() if why is None]
-    silent = never.silent(unexplained, lambda draw: heard(case, saved, *redrawn(draw))) if redrawn else set()
+    silent = never.silent(unexplained, lambda draw: heard(case, saved, *redrawn(draw)), case.config) if redrawn else set()
     for name in unexplained:
         if name not in silent:
             hint = " [is no token routed to this expert? more tokens, or fewer experts, would help]" if "expert" in name else ""
