@@ -50,6 +50,9 @@ pub const TOKENIZER_CHECKS: &[&str] = &[
     "decodings_match",
 ];
 
+/// What an entry calls the usual setting of a backend, which has no name in a test.
+pub const USUAL_SETTING: &str = "default";
+
 /// The list for one backend on one device, sorted; a check that is not in it is expected to pass.
 #[derive(Clone, Debug)]
 pub struct Expectations {
@@ -69,7 +72,7 @@ pub struct Expectation {
     pub variant: Option<String>,
     /// The check, as its function in the harness is called.
     pub check: String,
-    /// Absent for every setting of the backend.
+    /// Absent for every setting of the backend, `default` for the usual one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
     /// What comes of it; never `pass`.
@@ -82,6 +85,12 @@ pub struct Expectation {
 }
 
 impl Expectation {
+    /// Whether it speaks of a test at this setting.
+    pub fn is_at(&self, setting: Option<&str>) -> bool {
+        let named = self.setting.as_deref();
+        named.is_none_or(|named| named == setting.unwrap_or(USUAL_SETTING))
+    }
+
     /// What the list is sorted by.
     fn order(&self) -> (&str, Option<&str>, &str, Option<&str>) {
         (
@@ -180,7 +189,7 @@ impl Expectations {
             entry.family == test.family
                 && entry.variant == test.variant
                 && entry.check == test.check
-                && (entry.setting.is_none() || entry.setting == test.setting)
+                && entry.is_at(test.setting.as_deref())
         })
     }
 

@@ -24,7 +24,7 @@ pub use binding::{Binding, Cache, Translation};
 pub use case::{RECORDER_FORMAT, ResolvedCase};
 pub use catalogue::{Catalogue, ModelType, Standing};
 pub use error::{Error, Errors};
-pub use expectations::{CHECKS, Expectation, Expectations, TOKENIZER_CHECKS};
+pub use expectations::{CHECKS, Expectation, Expectations, TOKENIZER_CHECKS, USUAL_SETTING};
 pub use family::{Family, Object, Transformers, Variant};
 pub use input::{Filled, Input, Media, Prompt, Range};
 pub use kinds::{Architecture, Category, Modality, Priority};

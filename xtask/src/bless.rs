@@ -6,7 +6,7 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum;
 use evidence::{Outcome, Record, Run};
-use model_registry::{Expectation, Expectations};
+use model_registry::{Expectation, Expectations, USUAL_SETTING};
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
@@ -247,9 +247,7 @@ fn settle(
             continue;
         }
         let setting = &record.test.setting;
-        let before = old
-            .iter()
-            .find(|entry| entry.setting.is_none() || entry.setting == *setting);
+        let before = old.iter().find(|entry| entry.is_at(setting.as_deref()));
         let known = before.is_some_and(|entry| entry.outcome == outcome);
         if GRAVE.contains(&outcome) && !known && !allowed.contains(&outcome) {
             faults.push(format!(
@@ -276,39 +274,31 @@ fn settle(
         });
     }
     if faults.is_empty() {
-        entries = merge(entries, records).map_err(|fault| vec![fault])?;
-    }
-    if faults.is_empty() {
-        Ok(entries)
+        Ok(merge(entries, records))
     } else {
         Err(faults)
     }
 }
 
 /// One entry for all settings where they agree; an entry without setting stands for every setting,
-/// so what only the default setting shows has no place in the list.
-fn merge(mut entries: Vec<Expectation>, records: &[&Record]) -> Result<Vec<Expectation>, String> {
+/// so what only the usual one shows is written under its name.
+fn merge(mut entries: Vec<Expectation>, records: &[&Record]) -> Vec<Expectation> {
     let Some(first) = entries.first().cloned() else {
-        return Ok(entries);
+        return entries;
     };
     let alike = |entry: &Expectation| entry.outcome == first.outcome && entry.cause == first.cause;
     if entries.len() == records.len() && entries.iter().all(alike) {
-        return Ok(vec![Expectation {
+        return vec![Expectation {
             setting: None,
             ..first
-        }]);
+        }];
     }
-    if entries.iter().any(|entry| entry.setting.is_none()) {
-        let path = records
-            .first()
-            .map(|record| record.test.rust_path())
-            .unwrap_or_default();
-        return Err(format!(
-            "{path}: the backend's settings disagree, and an entry cannot name the default one alone"
-        ));
+    for entry in &mut entries {
+        let setting = entry.setting.take();
+        entry.setting = Some(setting.unwrap_or_else(|| USUAL_SETTING.to_owned()));
     }
     entries.sort_by(|a, b| a.setting.cmp(&b.setting));
-    Ok(entries)
+    entries
 }
 
 /// Causes that no surprise asked for: most likely a typing error.
