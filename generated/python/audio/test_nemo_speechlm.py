@@ -10,7 +10,7 @@ NEMO_SPEECHLM = Case(
     family="nemo_speechlm",
     variant=None,
     model="Nemotron3_5TranscribeForConditionalGeneration",
-    recorded_from="f9f1d8857920c50b",
+    recorded_from="56b38eb69555bf97",
     decodes_along="sequence",
     config={
         "audio_config": {
@@ -67,7 +67,7 @@ NEMO_SPEECHLM = Case(
         },
     },
     call={},
-    sizes={"batch": (2, 3), "frames": (80,), "sequence": (14,)},
+    sizes={"batch": (2, 3), "frames": (80,), "sequence": (14, 12)},
     inputs={
         "attention_mask": lengths(sequence=[14, 13]),
         "input_features": floats("batch", "frames", 20),

@@ -10,7 +10,7 @@ NEMOTRON3_5_ASR = Case(
     family="nemotron3_5_asr",
     variant=None,
     model="Nemotron3_5AsrForRNNT",
-    recorded_from="faa44fa92950b306",
+    recorded_from="ce614de40dae4217",
     decodes_along="target",
     config={
         "attn_implementation": "sdpa",
@@ -36,7 +36,7 @@ NEMOTRON3_5_ASR = Case(
     call={},
     sizes={"batch": (2, 3), "frames": (75, 59), "target": (5, 4)},
     inputs={
-        "attention_mask": lengths(frames=[75, 46]),
+        "attention_mask": lengths(frames=[75, 45]),
         "decoder_input_ids": tokens("batch", "target"),
         "input_features": floats("batch", "frames", 16),
         "prompt_ids": integers(("batch",), below=7),

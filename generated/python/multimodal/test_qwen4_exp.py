@@ -70,7 +70,7 @@ NGRAMS = Case(
     family="qwen4_exp",
     variant="ngrams",
     model="Qwen4ExpForConditionalGeneration",
-    recorded_from="5e7516738dee6f3b",
+    recorded_from="57a6772cf22f5de4",
     decodes_along="sequence",
     config={
         "image_token_id": 52,
@@ -122,7 +122,7 @@ NGRAMS = Case(
         "vision_start_token_id": 50,
     },
     call={},
-    sizes={"batch": (2,), "sequence": (14,)},
+    sizes={"batch": (2, 3), "sequence": (14, 10)},
     inputs={
         "attention_mask": lengths(sequence=[14, 10]),
         "input_ids": tokens("batch", "sequence"),

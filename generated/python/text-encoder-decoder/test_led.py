@@ -10,7 +10,7 @@ LED = Case(
     family="led",
     variant=None,
     model="LEDForConditionalGeneration",
-    recorded_from="acf211f56fa5e214",
+    recorded_from="27f04e8fb0ad7cfa",
     decodes_along="target",
     config={
         "attention_window": 4,
@@ -26,7 +26,7 @@ LED = Case(
         "vocab_size": 31,
     },
     call={},
-    sizes={"batch": (2,), "sequence": (10,), "target": (6,)},
+    sizes={"batch": (2, 3), "sequence": (10,), "target": (6, 4)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "decoder_input_ids": tokens("batch", "target"),

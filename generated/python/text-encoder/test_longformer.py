@@ -10,7 +10,7 @@ LONGFORMER = Case(
     family="longformer",
     variant=None,
     model="LongformerModel",
-    recorded_from="3772ea583969c692",
+    recorded_from="3ffdcbf6941e1bfd",
     decodes_along=None,
     config={
         "attention_window": 4,
@@ -22,7 +22,7 @@ LONGFORMER = Case(
         "vocab_size": 31,
     },
     call={},
-    sizes={"batch": (2,), "sequence": (10,)},
+    sizes={"batch": (2, 3), "sequence": (10,)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),
@@ -39,7 +39,7 @@ EPSILON = Case(
     family="longformer",
     variant="epsilon",
     model="LongformerModel",
-    recorded_from="ce650a3b4f90901e",
+    recorded_from="cf113c3ecace2943",
     decodes_along=None,
     config={
         "attention_window": 4,
@@ -52,7 +52,7 @@ EPSILON = Case(
         "vocab_size": 31,
     },
     call={},
-    sizes={"batch": (2,), "sequence": (10,)},
+    sizes={"batch": (2, 3), "sequence": (10,)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),

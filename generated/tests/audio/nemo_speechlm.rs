@@ -8,7 +8,7 @@ const NEMO_SPEECHLM: Case = Case {
     category: "audio",
     family: "nemo_speechlm",
     variant: None,
-    recorded_from: "f9f1d8857920c50b",
+    recorded_from: "56b38eb69555bf97",
 };
 
 mod on_candle_graph {

@@ -8,7 +8,7 @@ const NEMOTRON3_5_ASR: Case = Case {
     category: "audio",
     family: "nemotron3_5_asr",
     variant: None,
-    recorded_from: "faa44fa92950b306",
+    recorded_from: "ce614de40dae4217",
 };
 
 mod on_candle_graph {

@@ -8,7 +8,7 @@ const GROUNDING_DINO: Case = Case {
     category: "multimodal",
     family: "grounding-dino",
     variant: None,
-    recorded_from: "267efd80812f4b3d",
+    recorded_from: "dbfed8395afbd990",
 };
 
 mod on_candle_graph {

@@ -136,7 +136,7 @@ mod ngrams {
         category: "multimodal",
         family: "qwen4_exp",
         variant: Some("ngrams"),
-        recorded_from: "5e7516738dee6f3b",
+        recorded_from: "57a6772cf22f5de4",
     };
 
     mod on_candle_graph {

@@ -70,6 +70,7 @@ mod lfm2;
 mod lfm2_moe;
 mod lfm3;
 mod llama;
+mod longcat_flash;
 mod mellum;
 mod mimo_v2_flash;
 mod minicpm3;

@@ -8,7 +8,7 @@ const LED: Case = Case {
     category: "text-encoder-decoder",
     family: "led",
     variant: None,
-    recorded_from: "acf211f56fa5e214",
+    recorded_from: "27f04e8fb0ad7cfa",
 };
 
 mod on_candle_graph {

@@ -33,26 +33,6 @@ mod on_candle_graph {
     fn batch_equals_singles() {
         check::batch_equals_singles(&CANINE, candle::graph());
     }
-
-    #[test]
-    fn padding_changes_nothing() {
-        check::padding_changes_nothing(&CANINE, candle::graph());
-    }
-
-    #[test]
-    fn every_length_agrees() {
-        check::every_length_agrees(&CANINE, candle::graph(), "sequence");
-    }
-
-    #[test]
-    fn later_tokens_do_matter() {
-        check::later_tokens_do_matter(&CANINE, candle::graph());
-    }
-
-    #[test]
-    fn refuses_bad_input() {
-        check::refuses_bad_input(&CANINE, candle::graph());
-    }
 }
 
 mod on_ort {
@@ -76,26 +56,6 @@ mod on_ort {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&CANINE, ort::graph());
-    }
-
-    #[test]
-    fn padding_changes_nothing() {
-        check::padding_changes_nothing(&CANINE, ort::graph());
-    }
-
-    #[test]
-    fn every_length_agrees() {
-        check::every_length_agrees(&CANINE, ort::graph(), "sequence");
-    }
-
-    #[test]
-    fn later_tokens_do_matter() {
-        check::later_tokens_do_matter(&CANINE, ort::graph());
-    }
-
-    #[test]
-    fn refuses_bad_input() {
-        check::refuses_bad_input(&CANINE, ort::graph());
     }
 }
 

@@ -8,7 +8,7 @@ const LONGFORMER: Case = Case {
     category: "text-encoder",
     family: "longformer",
     variant: None,
-    recorded_from: "3772ea583969c692",
+    recorded_from: "3ffdcbf6941e1bfd",
 };
 
 mod on_candle_graph {
@@ -116,7 +116,7 @@ mod epsilon {
         category: "text-encoder",
         family: "longformer",
         variant: Some("epsilon"),
-        recorded_from: "ce650a3b4f90901e",
+        recorded_from: "cf113c3ecace2943",
     };
 
     mod on_candle_graph {
