@@ -10,7 +10,7 @@ NEMOTRON_ASR_STREAMING = Case(
     family="nemotron_asr_streaming",
     variant=None,
     model="NemotronAsrStreamingForRNNT",
-    recorded_from="6123229a72227289",
+    recorded_from="876eefec5e2be24a",
     decodes_along="target",
     config={
         "attn_implementation": "sdpa",
@@ -33,7 +33,7 @@ NEMOTRON_ASR_STREAMING = Case(
     call={},
     sizes={"batch": (2, 3), "frames": (75, 59), "target": (5, 4)},
     inputs={
-        "attention_mask": lengths(frames=[75, 46]),
+        "attention_mask": lengths(frames=[75, 45]),
         "decoder_input_ids": tokens("batch", "target"),
         "input_features": floats("batch", "frames", 16),
     },

@@ -10,7 +10,7 @@ PARAKEET_RNNT = Case(
     family="parakeet_rnnt",
     variant=None,
     model="ParakeetForRNNT",
-    recorded_from="dee1f5e742ce34c9",
+    recorded_from="c88052908edf62e1",
     decodes_along="target",
     config={
         "blank_token_id": 30,
@@ -30,7 +30,7 @@ PARAKEET_RNNT = Case(
     call={},
     sizes={"batch": (2, 3), "frames": (64, 48), "target": (5, 4)},
     inputs={
-        "attention_mask": lengths(frames=[64, 39]),
+        "attention_mask": lengths(frames=[64, 38]),
         "decoder_input_ids": tokens("batch", "target"),
         "input_features": floats("batch", "frames", 16),
     },

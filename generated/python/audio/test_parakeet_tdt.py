@@ -10,7 +10,7 @@ PARAKEET_TDT = Case(
     family="parakeet_tdt",
     variant=None,
     model="ParakeetForTDT",
-    recorded_from="512e0968fbe6186f",
+    recorded_from="e97c8f6873c6aeb0",
     decodes_along="target",
     config={
         "blank_token_id": 30,
@@ -30,7 +30,7 @@ PARAKEET_TDT = Case(
     call={},
     sizes={"batch": (2, 3), "frames": (64, 48), "target": (5, 4)},
     inputs={
-        "attention_mask": lengths(frames=[64, 39]),
+        "attention_mask": lengths(frames=[64, 38]),
         "decoder_input_ids": tokens("batch", "target"),
         "input_features": floats("batch", "frames", 16),
     },

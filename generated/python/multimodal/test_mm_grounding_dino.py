@@ -10,9 +10,14 @@ MM_GROUNDING_DINO = Case(
     family="mm-grounding-dino",
     variant=None,
     model="MMGroundingDinoModel",
-    recorded_from="a02386bb8cd5d989",
+    recorded_from="a6e7e8fb33a94e43",
     decodes_along=None,
     config={
+        "attn_implementation": {
+            "": "eager",
+            "backbone_config": "eager",
+            "text_config": "sdpa",
+        },
         "backbone_config": {
             "depths": [1, 1],
             "embed_dim": 12,
@@ -48,7 +53,11 @@ MM_GROUNDING_DINO = Case(
     sizes={"batch": (2, 3), "sequence": (9, 7)},
     inputs={
         "attention_mask": lengths(sequence=[9, 7]),
-        "input_ids": prompt(("batch", "sequence"), start=[101, 11, 1012], end=[102]),
+        "input_ids": prompt(
+            ("batch", "sequence"),
+            start=[101, 11, 1012],
+            end=[1012, 102],
+        ),
         "pixel_values": floats("batch", 3, 16, 16),
         "token_type_ids": integers(("batch", "sequence"), below=2),
     },

@@ -10,7 +10,7 @@ STEP3P7 = Case(
     family="step3p7",
     variant=None,
     model="Step3p7ForConditionalGeneration",
-    recorded_from="1fea9b82d409a544",
+    recorded_from="0bc9a8318f435c10",
     decodes_along="sequence",
     config={
         "image_token_id": 36,
@@ -42,7 +42,7 @@ STEP3P7 = Case(
         },
     },
     call={},
-    sizes={"batch": (2, 3), "sequence": (10,)},
+    sizes={"batch": (2,), "sequence": (10, 7)},
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": prompt(("batch", "sequence"), start=[1], media=(36, 1)),

@@ -8,7 +8,7 @@ const NEMOTRON_ASR_STREAMING: Case = Case {
     category: "audio",
     family: "nemotron_asr_streaming",
     variant: None,
-    recorded_from: "6123229a72227289",
+    recorded_from: "876eefec5e2be24a",
 };
 
 mod on_candle_graph {
@@ -32,6 +32,11 @@ mod on_candle_graph {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&NEMOTRON_ASR_STREAMING, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&NEMOTRON_ASR_STREAMING, candle::graph());
     }
 
     #[test]
@@ -94,6 +99,11 @@ mod on_ort {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&NEMOTRON_ASR_STREAMING, ort::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&NEMOTRON_ASR_STREAMING, ort::graph());
     }
 
     #[test]

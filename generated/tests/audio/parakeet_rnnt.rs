@@ -8,7 +8,7 @@ const PARAKEET_RNNT: Case = Case {
     category: "audio",
     family: "parakeet_rnnt",
     variant: None,
-    recorded_from: "dee1f5e742ce34c9",
+    recorded_from: "c88052908edf62e1",
 };
 
 mod on_candle_graph {
@@ -32,6 +32,11 @@ mod on_candle_graph {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&PARAKEET_RNNT, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&PARAKEET_RNNT, candle::graph());
     }
 
     #[test]
@@ -86,6 +91,11 @@ mod on_ort {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&PARAKEET_RNNT, ort::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&PARAKEET_RNNT, ort::graph());
     }
 
     #[test]

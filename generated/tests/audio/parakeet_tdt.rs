@@ -8,7 +8,7 @@ const PARAKEET_TDT: Case = Case {
     category: "audio",
     family: "parakeet_tdt",
     variant: None,
-    recorded_from: "512e0968fbe6186f",
+    recorded_from: "e97c8f6873c6aeb0",
 };
 
 mod on_candle_graph {
@@ -32,6 +32,11 @@ mod on_candle_graph {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&PARAKEET_TDT, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&PARAKEET_TDT, candle::graph());
     }
 
     #[test]
@@ -86,6 +91,11 @@ mod on_ort {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&PARAKEET_TDT, ort::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&PARAKEET_TDT, ort::graph());
     }
 
     #[test]

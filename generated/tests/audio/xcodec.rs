@@ -8,7 +8,7 @@ const XCODEC: Case = Case {
     category: "audio",
     family: "xcodec",
     variant: None,
-    recorded_from: "d20f1dda346fc25c",
+    recorded_from: "a5955505aa748a10",
 };
 
 mod on_candle_graph {

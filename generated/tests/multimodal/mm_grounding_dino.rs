@@ -8,7 +8,7 @@ const MM_GROUNDING_DINO: Case = Case {
     category: "multimodal",
     family: "mm-grounding-dino",
     variant: None,
-    recorded_from: "a02386bb8cd5d989",
+    recorded_from: "a6e7e8fb33a94e43",
 };
 
 mod on_candle_graph {
@@ -32,6 +32,11 @@ mod on_candle_graph {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&MM_GROUNDING_DINO, candle::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&MM_GROUNDING_DINO, candle::graph());
     }
 
     #[test]
@@ -66,6 +71,11 @@ mod on_ort {
     #[test]
     fn batch_equals_singles() {
         check::batch_equals_singles(&MM_GROUNDING_DINO, ort::graph());
+    }
+
+    #[test]
+    fn padding_changes_nothing() {
+        check::padding_changes_nothing(&MM_GROUNDING_DINO, ort::graph());
     }
 
     #[test]

@@ -8,7 +8,7 @@ const STEP3P7: Case = Case {
     category: "multimodal",
     family: "step3p7",
     variant: None,
-    recorded_from: "1fea9b82d409a544",
+    recorded_from: "0bc9a8318f435c10",
 };
 
 mod on_candle_graph {

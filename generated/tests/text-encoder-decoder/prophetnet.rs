@@ -8,7 +8,7 @@ const PROPHETNET: Case = Case {
     category: "text-encoder-decoder",
     family: "prophetnet",
     variant: None,
-    recorded_from: "ed388d50bc6e35c0",
+    recorded_from: "19b610938699853e",
 };
 
 mod on_candle_graph {

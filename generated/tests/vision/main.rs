@@ -51,6 +51,7 @@ mod perceiver;
 mod pixio;
 mod pixtral;
 mod poolformer;
+mod pp_doclayout_v3;
 mod pp_doclayout_v4;
 mod prompt_depth_anything;
 mod pvt;
