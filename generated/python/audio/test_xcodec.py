@@ -10,7 +10,7 @@ XCODEC = Case(
     family="xcodec",
     variant=None,
     model="XcodecModel",
-    recorded_from="a5955505aa748a10",
+    recorded_from="c0504ac9261daf19",
     decodes_along=None,
     config={
         "acoustic_model_config": {
@@ -19,7 +19,7 @@ XCODEC = Case(
             "encoder_hidden_size": 8,
             "model_type": "dac",
         },
-        "codebook_size": 256,
+        "codebook_size": 280,
         "semantic_model_config": {
             "conv_dim": [20, 20, 20, 20, 20, 20, 20],
             "hidden_size": 36,

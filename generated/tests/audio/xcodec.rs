@@ -8,7 +8,7 @@ const XCODEC: Case = Case {
     category: "audio",
     family: "xcodec",
     variant: None,
-    recorded_from: "a5955505aa748a10",
+    recorded_from: "c0504ac9261daf19",
 };
 
 mod on_candle_graph {
