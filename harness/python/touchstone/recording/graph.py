@@ -98,7 +98,7 @@ HELPS = (
     (r"complex-valued", "real unsqueeze"),
     (r"compatible OpOverload for aten.sub", "cast whole numbers"),
     (r"aten._cdist_forward", "open distances"),
-    (r"broadcast|is invalid for input of size", "no empty masks"),
+    (r"broadcast|is invalid for input of size|must match the size of tensor", "no empty masks"),
 )
 
 
