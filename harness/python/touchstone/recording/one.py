@@ -20,7 +20,7 @@ from touchstone.recording.refusal import Refused
 from touchstone.reference import FORMAT
 
 #: Raised when the same case is to be recorded otherwise; older references are then recorded again.
-RECORDER = 3
+RECORDER = 2
 DTYPES = {np.dtype(np.int64): "i64", np.dtype(np.float32): "f32"}
 
 
