@@ -90,9 +90,6 @@ pub(crate) fn identifiers(text: &str) -> Result<BTreeSet<String>, String> {
 /// The trees of a `use`: a group at the root is several declarations, as one would write by hand.
 pub(crate) fn use_trees(text: &str) -> Result<Vec<String>, String> {
     let mut tree = parse(Kind::Use, text)?;
-    if matches!(&tree, UseTree::Group(group) if group.items.is_empty()) {
-        return Err(format!("`{text}` imports nothing"));
-    }
     sort(&mut tree);
     let trees = match tree {
         UseTree::Group(group) => group.items.into_iter().collect(),

@@ -134,7 +134,8 @@ fn planned(registry: &Registry, name: &str) -> Vec<String> {
             .map_or_else(String::new, |setting| format!("_{setting}"));
         format!(
             "{variant}on_{}{setting}::{}",
-            planned.backend, planned.check
+            planned.backend.replace('-', "_"),
+            planned.check
         )
     })
     .collect()
@@ -222,6 +223,7 @@ fn the_smoke_tests_need_the_first_family_alone() {
         [
             "harness_tells_right_from_wrong",
             "candle_computes",
+            "candle_graph_computes",
             "ort_computes"
         ]
     );

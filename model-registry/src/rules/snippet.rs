@@ -231,6 +231,10 @@ impl Checker<'_> {
                 }
             }
             UseTree::Group(group) => {
+                if group.items.is_empty() {
+                    let span = group.brace_token.span.open();
+                    self.refuse(span, "imports nothing".to_owned(), &valid);
+                }
                 for tree in &group.items {
                     self.check_use(tree, above);
                 }
