@@ -143,6 +143,11 @@ impl Array {
     }
 }
 
+/// The element type that a number in an attribute stands for.
+pub(crate) fn dtype_of(code: i64) -> Option<Dtype> {
+    i32::try_from(code).ok().and_then(Dtype::from_code)
+}
+
 /// The candle type that holds a type's elements.
 pub(crate) fn storage(dtype: Dtype) -> DType {
     match dtype {

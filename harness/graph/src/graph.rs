@@ -201,7 +201,7 @@ impl Graph {
             *cost = (cost.0 + 1, cost.1 + time);
         };
         self.plan
-            .watched(self.accept(given)?, Vec::new(), &mut watch)?;
+            .watched(self.accept(given)?, Vec::new(), Some(&mut watch))?;
         Ok(costs)
     }
 

@@ -14,17 +14,18 @@ use crate::{
 /// What a node does when a graph runs.
 pub(crate) type Kernel = Box<dyn Fn(&Call<'_>) -> CandleResult<Vec<Value>> + Send + Sync>;
 
+/// The kernel that a node gets, or why it gets none.
+pub(crate) type Built = Result<Kernel, Error>;
+
 /// A kernel that gives one array.
-pub(crate) fn one(
-    run: impl Fn(&Call<'_>) -> CandleResult<Array> + Send + Sync + 'static,
-) -> Result<Kernel, Error> {
+pub(crate) fn one(run: impl Fn(&Call<'_>) -> CandleResult<Array> + Send + Sync + 'static) -> Built {
     Ok(Box::new(move |call| Ok(vec![run(call)?.into()])))
 }
 
 /// A kernel that gives any number of values.
 pub(crate) fn many(
     run: impl Fn(&Call<'_>) -> CandleResult<Vec<Value>> + Send + Sync + 'static,
-) -> Result<Kernel, Error> {
+) -> Built {
     Ok(Box::new(run))
 }
 
@@ -126,6 +127,13 @@ impl<'a> Node<'a> {
 
     pub(crate) fn int_or(&self, name: &'static str, default: i64) -> Result<i64, Error> {
         Ok(self.int(name)?.unwrap_or(default))
+    }
+
+    /// How many of something; one below zero counts as absent.
+    pub(crate) fn count(&self, name: &'static str) -> Result<Option<usize>, Error> {
+        Ok(self
+            .int(name)?
+            .and_then(|count| usize::try_from(count).ok()))
     }
 
     /// An integer that stands for a boolean.

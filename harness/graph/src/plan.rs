@@ -19,6 +19,9 @@ use crate::{
 /// computed from: a shape that is expanded belongs into the run.
 const LARGEST_FOLDED: usize = 65_536;
 
+/// Is told what each node took, by its operator.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&str, Duration);
+
 /// Steps in the order of the graph's nodes, which is one in which they can run.
 pub(crate) struct Plan {
     steps: Vec<Step>,
@@ -86,15 +89,15 @@ impl Plan {
         inputs: Vec<Value>,
         captures: Vec<Value>,
     ) -> Result<Vec<Value>, Error> {
-        self.watched(inputs, captures, &mut |_, _| ())
+        self.watched(inputs, captures, None)
     }
 
-    /// The same; `watch` is told what each node took, by its operator.
+    /// The same, watched; without anybody who watches no clock is read.
     pub(crate) fn watched(
         &self,
         inputs: Vec<Value>,
         captures: Vec<Value>,
-        watch: &mut dyn FnMut(&str, Duration),
+        mut watch: Option<Watch<'_>>,
     ) -> Result<Vec<Value>, Error> {
         let mut slots: Vec<Option<Value>> = vec![None; self.constants.len()];
         let places = self.captures.iter().map(|&(_, slot)| slot);
@@ -121,9 +124,11 @@ impl Plan {
             for &slot in &step.frees {
                 slots[slot] = None;
             }
-            let start = Instant::now();
+            let start = watch.as_ref().map(|_| Instant::now());
             let given = step.run(&inputs, &self.device)?;
-            watch(&step.operator, start.elapsed());
+            if let (Some(watch), Some(start)) = (&mut watch, start) {
+                watch(&step.operator, start.elapsed());
+            }
             for (slot, value) in step.outputs.iter().zip(given) {
                 if let &Some(slot) = slot {
                     slots[slot] = Some(value);
@@ -186,10 +191,8 @@ impl<'a> Planner<'a> {
                 Array::from_proto(tensor, self.device)
                     .map_err(|error| Error::new(Kind::Unsupported, place(), error))?
             };
-            if graph.input.iter().all(|input| input.name() != name) {
-                let slot = self.define(name);
-                self.constants[slot] = Some(array.into());
-            } else {
+            // So far only inputs are defined, and a model names no initializer twice.
+            if self.slots.contains_key(name) {
                 let what = "is an input as well, with a default";
                 return Err(Error::new(
                     Kind::Unsupported,
@@ -197,6 +200,8 @@ impl<'a> Planner<'a> {
                     what,
                 ));
             }
+            let slot = self.define(name);
+            self.constants[slot] = Some(array.into());
         }
         for (number, proto) in graph.node.iter().enumerate() {
             let node = Node::new(proto, number, opset, self.device);

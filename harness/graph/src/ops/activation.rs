@@ -11,9 +11,8 @@ use super::{
     logic::choose,
 };
 use crate::{
-    Error,
     array::{Array, axis},
-    node::{Call, Kernel, Node, one},
+    node::{Built, Call, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -40,8 +39,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Swish", 24, swish),
     ("ThresholdedRelu", 10, thresholded_relu),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn relu(call: &Call<'_>) -> Result<Array> {
     let input = call.array(0)?;
@@ -97,7 +94,7 @@ fn leaky_relu(node: &Node<'_>) -> Built {
 
 fn p_relu(call: &Call<'_>) -> Result<Array> {
     let (input, slope) = (call.array(0)?, call.array(1)?);
-    let zero = number(0.0, input)?;
+    let zero = number(0.0, input)?.tensor;
     let positive = Array::truths(&input.tensor.broadcast_ge(&zero)?)?;
     choose(
         &positive,

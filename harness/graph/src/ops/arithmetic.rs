@@ -5,9 +5,8 @@ use onnx_model::Dtype;
 
 use super::Operator;
 use crate::{
-    Error,
-    array::{Array, broadcast_shape, storage},
-    node::{Call, Kernel, Node, one},
+    array::{Array, broadcast_shape},
+    node::{Built, Call, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -43,10 +42,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Sum", 8, |_| variadic(sum)),
 ];
 
-fn unary(
-    floats: fn(&Tensor) -> Result<Tensor>,
-    ints: fn(i64) -> i64,
-) -> std::result::Result<Kernel, Error> {
+fn unary(floats: fn(&Tensor) -> Result<Tensor>, ints: fn(i64) -> i64) -> Built {
     one(move |call| {
         let input = call.array(0)?;
         match input.dtype {
@@ -64,14 +60,11 @@ fn unary(
     })
 }
 
-fn binary(
-    floats: fn(&Tensor, &Tensor) -> Result<Tensor>,
-    ints: fn(i64, i64) -> i64,
-) -> std::result::Result<Kernel, Error> {
+fn binary(floats: fn(&Tensor, &Tensor) -> Result<Tensor>, ints: fn(i64, i64) -> i64) -> Built {
     one(move |call| apply(call.array(0)?, call.array(1)?, floats, ints))
 }
 
-fn bits(ints: fn(i64, i64) -> i64) -> std::result::Result<Kernel, Error> {
+fn bits(ints: fn(i64, i64) -> i64) -> Built {
     one(move |call| combine(call.array(0)?, call.array(1)?, ints))
 }
 
@@ -194,7 +187,7 @@ fn sum(left: &Array, right: &Array) -> Result<Array> {
     apply(left, right, Tensor::broadcast_add, i64::wrapping_add)
 }
 
-fn variadic(function: fn(&Array, &Array) -> Result<Array>) -> std::result::Result<Kernel, Error> {
+fn variadic(function: fn(&Array, &Array) -> Result<Array>) -> Built {
     one(move |call| fold(call, function))
 }
 
@@ -211,7 +204,7 @@ fn mean(call: &Call<'_>) -> Result<Array> {
     Ok(sum.with((sum.tensor.clone() / call.explicit as f64)?))
 }
 
-fn modulo(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+fn modulo(node: &Node<'_>) -> Built {
     let sign_of_dividend = node.flag("fmod", false)?;
     one(move |call| {
         let (left, right) = (call.array(0)?, call.array(1)?);
@@ -295,7 +288,7 @@ fn power(base: &Array, exponent: &Array) -> Result<Array> {
     })
 }
 
-fn bit_shift(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+fn bit_shift(node: &Node<'_>) -> Built {
     let is_left = match node.text("direction", "")? {
         "LEFT" => true,
         "RIGHT" => false,
@@ -333,9 +326,7 @@ fn bit_shift(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
     })
 }
 
-/// A number as a tensor that can be combined with this one.
-pub(super) fn number(value: f64, like: &Array) -> Result<Tensor> {
-    Tensor::full(value, (), &candle_core::Device::Cpu)?
-        .to_dtype(storage(like.dtype))?
-        .to_device(like.tensor.device())
+/// A number of another array's type, on its device.
+pub(super) fn number(value: f64, like: &Array) -> Result<Array> {
+    Array::from_doubles(vec![value], (), like.dtype, like.tensor.device())
 }

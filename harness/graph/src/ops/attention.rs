@@ -6,16 +6,14 @@ use onnx_model::Dtype;
 use super::{Operator, activation::softmax, arithmetic::number, linear::product, logic::choose};
 use crate::{
     Error,
-    array::{Array, Value, every, is_float, storage},
-    node::{Call, Kernel, Node, many, one},
+    array::{Array, Value, dtype_of, every, is_float, storage},
+    node::{Built, Call, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
     ("Attention", 23, attention),
     ("RotaryEmbedding", 23, rotary_embedding),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// How a node attends.
 struct Settings {
@@ -31,15 +29,10 @@ struct Settings {
 }
 
 fn attention(node: &Node<'_>) -> Built {
-    let count = |name| {
-        let count = node.int(name)?;
-        Ok::<_, Error>(count.and_then(|count| usize::try_from(count).ok()))
-    };
     let side = |name| Ok::<_, Error>(node.int(name)?.filter(|&side| side >= 0));
-    let heads = (count("q_num_heads")?, count("kv_num_heads")?);
+    let heads = (node.count("q_num_heads")?, node.count("kv_num_heads")?);
     let precision = node.int("softmax_precision")?.map(|code| {
-        let dtype = i32::try_from(code).ok().and_then(Dtype::from_code);
-        let dtype = dtype.filter(|&dtype| is_float(dtype));
+        let dtype = dtype_of(code).filter(|&dtype| is_float(dtype));
         dtype.ok_or_else(|| node.unsupported(format!("attribute `softmax_precision` is {code}")))
     });
     let settings = Settings {
@@ -83,7 +76,7 @@ impl Settings {
         let scale = self
             .scale
             .unwrap_or_else(|| 1.0 / (queries.dims()[3] as f64).sqrt());
-        let half = number(scale.sqrt(), input)?;
+        let half = number(scale.sqrt(), input)?.tensor;
         let repeats = queries.dim(1)? / keys.dim(1)?.max(1);
         let turned = shared(&keys, repeats)?.transpose(2, 3)?;
         let mut scores = product(
@@ -107,12 +100,7 @@ impl Settings {
         let shares = softmax(&scores)?.to_dtype(input.tensor.dtype())?;
         // Who may see nobody gets nothing, where a softmax would be no number.
         let lonely = Array::truths(&bias.max_keepdim(D::Minus1)?.eq(f64::NEG_INFINITY)?)?;
-        let shares = choose(
-            &lonely,
-            &input.with(number(0.0, input)?),
-            &input.with(shares),
-        )?
-        .tensor;
+        let shares = choose(&lonely, &number(0.0, input)?, &input.with(shares))?.tensor;
         if self.scores == 3 {
             given = shares.clone();
         }
@@ -151,10 +139,10 @@ impl Settings {
         let Some(mask) = call.optional(3)? else {
             return Ok(rule);
         };
-        let never = input.with(number(f64::NEG_INFINITY, input)?);
+        let never = number(f64::NEG_INFINITY, input)?;
         let mask = match mask.is_float() {
             true => mask.tensor.clone(),
-            false => choose(mask, &input.with(number(0.0, input)?), &never)?.tensor,
+            false => choose(mask, &number(0.0, input)?, &never)?.tensor,
         };
         // A mask that is too short hides the keys that it does not reach.
         let missing = keys.saturating_sub(mask.dim(D::Minus1)?) as i64;
@@ -177,8 +165,8 @@ fn shared(heads: &Tensor, repeats: usize) -> Result<Tensor> {
 
 fn rotary_embedding(node: &Node<'_>) -> Built {
     let interleaved = node.flag("interleaved", false)?;
-    let size = |name| Ok::<_, Error>(node.int(name)?.and_then(|size| usize::try_from(size).ok()));
-    let (turned, heads) = (size("rotary_embedding_dim")?, size("num_heads")?);
+    let turned = node.count("rotary_embedding_dim")?;
+    let heads = node.count("num_heads")?;
     one(move |call| {
         let input = call.array(0)?;
         let x = match (input.rank(), heads) {

@@ -7,13 +7,11 @@ use super::Operator;
 use crate::{
     Error,
     array::{Array, Value, axis},
-    node::{Kernel, Node, many},
+    node::{Built, Node, many},
 };
 
 pub(super) const OPERATORS: &[Operator] =
     &[("If", 11, branch), ("Loop", 11, repeat), ("Scan", 11, scan)];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn branch(node: &Node<'_>) -> Built {
     let (yes, no) = (node.body("then_branch")?, node.body("else_branch")?);
@@ -92,9 +90,7 @@ fn repeat(node: &Node<'_>) -> Built {
 
 fn scan(node: &Node<'_>) -> Built {
     let body = node.body("body")?;
-    let scanned = node
-        .int("num_scan_inputs")?
-        .and_then(|count| usize::try_from(count).ok());
+    let scanned = node.count("num_scan_inputs")?;
     let scanned = scanned.ok_or_else(|| node.wrong("has no attribute `num_scan_inputs`"))?;
     let states = node
         .proto

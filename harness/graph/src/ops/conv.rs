@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error,
     array::Array,
-    node::{Call, Kernel, Node, one},
+    node::{Built, Call, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -19,8 +19,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Conv", 11, conv),
     ("ConvTranspose", 11, conv_transpose),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn group_count(node: &Node<'_>) -> std::result::Result<usize, Error> {
     let groups = usize::try_from(node.int_or("group", 1)?)

@@ -1,13 +1,13 @@
 //! Constants, and values of one type as another.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, Tensor};
 use onnx_model::{Dtype, proto::AttributeType};
 
-use super::Operator;
+use super::{Operator, shape::lengths};
 use crate::{
     Error,
-    array::{Array, is_float, storage},
-    node::{Kernel, Node, many, one},
+    array::{Array, dtype_of, is_float, storage},
+    node::{Built, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -21,14 +21,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     }),
 ];
 
-type Built = std::result::Result<Kernel, Error>;
-
 fn cast(node: &Node<'_>) -> Built {
     let code = node
         .int("to")?
         .ok_or_else(|| node.wrong("has no attribute `to`"))?;
-    let dtype = i32::try_from(code).ok().and_then(Dtype::from_code);
-    let dtype = dtype.ok_or_else(|| {
+    let dtype = dtype_of(code).ok_or_else(|| {
         node.unsupported(format!("casts to element type {code}, which is not known"))
     })?;
     only_for_small_floats(node)?;
@@ -132,14 +129,7 @@ fn constant_of_shape(node: &Node<'_>) -> Built {
             .map_err(|error| node.unsupported(error.to_string()))?,
     };
     one(move |call| {
-        let shape = call.array(0)?.to_ints()?;
-        let Ok(shape) = shape
-            .iter()
-            .map(|&length| usize::try_from(length))
-            .collect::<std::result::Result<Vec<_>, _>>()
-        else {
-            bail!("asks for shape {shape:?}");
-        };
+        let shape = lengths(&call.array(0)?.to_ints()?)?;
         Ok(value.with(value.tensor.reshape(())?.broadcast_as(shape)?))
     })
 }

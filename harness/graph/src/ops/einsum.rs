@@ -3,14 +3,9 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::Operator;
-use crate::{
-    Error,
-    node::{Kernel, Node, one},
-};
+use crate::node::{Built, Node, one};
 
 pub(super) const OPERATORS: &[Operator] = &[("Einsum", 12, einsum)];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// An axis by its letter; those of an ellipsis count from the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,9 +4,8 @@ use candle_core::{Result, Tensor};
 
 use super::{Operator, erf};
 use crate::{
-    Error,
     array::Array,
-    node::{Kernel, one},
+    node::{Built, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -35,7 +34,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 /// A function that candle has.
 pub(super) fn floats(
     function: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
-) -> std::result::Result<Kernel, Error> {
+) -> Built {
     one(move |call| {
         let input = call.floats(0)?;
         Ok(input.with(function(&input.tensor)?))
@@ -43,7 +42,7 @@ pub(super) fn floats(
 }
 
 /// A function that candle has not: computed on the processor in float64.
-fn on_processor(function: fn(f64) -> f64) -> std::result::Result<Kernel, Error> {
+fn on_processor(function: fn(f64) -> f64) -> Built {
     one(move |call| map(call.array(0)?, function))
 }
 

@@ -6,14 +6,13 @@ use candle_core::{D, Result, Tensor, bail};
 
 use super::{Operator, linear::product, pad::surround};
 use crate::{
-    Error,
     array::Array,
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[("DFT", 17, dft)];
 
-fn dft(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+fn dft(node: &Node<'_>) -> Built {
     let (inverse, onesided) = (node.flag("inverse", false)?, node.flag("onesided", false)?);
     // Opset 20 made the axis an input.
     let fixed = if node.opset < 20 {

@@ -5,9 +5,8 @@ use onnx_model::Dtype;
 
 use super::{Operator, arithmetic::number, logic::choose, shape::lengths};
 use crate::{
-    Error,
     array::{Array, every},
-    node::{Call, Kernel, Node, one},
+    node::{Built, Call, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -21,8 +20,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Slice", 10, |_| one(slice)),
     ("Trilu", 14, trilu),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// A place along an axis; negative ones count from the end.
 pub(super) fn place(index: i64, length: usize) -> Result<i64> {
@@ -222,7 +219,7 @@ fn trilu(node: &Node<'_>) -> Built {
             })
         });
         let mask = Array::ints(kept.collect(), (rows, columns), Dtype::Bool)?;
-        choose(&mask, data, &data.with(number(0.0, data)?))
+        choose(&mask, data, &number(0.0, data)?)
     })
 }
 

@@ -4,9 +4,8 @@ use candle_core::{D, Result, Tensor, bail};
 
 use super::Operator;
 use crate::{
-    Error,
     array::{Array, broadcast_shape},
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -19,8 +18,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         })
     }),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn both_floats(left: &Array, right: &Array) -> Result<()> {
     if left.dtype != right.dtype || !left.is_float() {

@@ -8,9 +8,8 @@ use super::{
     arithmetic::{combine, flip, map, pairs, same_type},
 };
 use crate::{
-    Error,
     array::{Array, broadcast_shape},
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -44,14 +43,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Xor", 7, |_| both(|left, right| left ^ right)),
 ];
 
-fn both(function: fn(i64, i64) -> i64) -> std::result::Result<Kernel, Error> {
+fn both(function: fn(i64, i64) -> i64) -> Built {
     one(move |call| combine(call.array(0)?, call.array(1)?, function))
 }
 
-fn compare(
-    floats: fn(&Tensor, &Tensor) -> Result<Tensor>,
-    ints: fn(&i64, &i64) -> bool,
-) -> std::result::Result<Kernel, Error> {
+fn compare(floats: fn(&Tensor, &Tensor) -> Result<Tensor>, ints: fn(&i64, &i64) -> bool) -> Built {
     one(move |call| {
         let (left, right) = (call.array(0)?, call.array(1)?);
         same_type(left, right)?;
@@ -79,7 +75,7 @@ fn test(input: &Array, is: impl Fn(f64) -> bool) -> Result<Array> {
     Array::ints(values.collect(), input.dims(), Dtype::Bool)
 }
 
-fn is_inf(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+fn is_inf(node: &Node<'_>) -> Built {
     let (negative, positive) = (
         node.flag("detect_negative", true)?,
         node.flag("detect_positive", true)?,

@@ -4,9 +4,8 @@ use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::{Operator, elementwise::floats};
 use crate::{
-    Error,
     array::{Array, axis},
-    node::{Call, Kernel, Node, many, one},
+    node::{Built, Call, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -18,8 +17,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("MeanVarianceNormalization", 9, mean_variance),
     ("RMSNormalization", 23, rms_norm),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// A number for each channel, in the shape that is broadcast over a tensor with channels second.
 fn per_channel(tensor: &Tensor, rank: usize) -> Result<Tensor> {
@@ -47,11 +44,18 @@ fn batch_norm(node: &Node<'_>) -> Built {
     })
 }
 
+/// The mean along axes, what is left without it, and its deviation.
+fn moments(x: &Tensor, axes: &[usize], epsilon: f64) -> Result<[Tensor; 3]> {
+    let mean = x.mean_keepdim(axes)?;
+    let centred = x.broadcast_sub(&mean)?;
+    let variance = centred.sqr()?.mean_keepdim(axes)?;
+    Ok([mean, centred, (variance + epsilon)?.sqrt()?])
+}
+
 /// Rows with mean zero and variance one.
 fn standardised(rows: &Tensor, epsilon: f64) -> Result<Tensor> {
-    let centred = rows.broadcast_sub(&rows.mean_keepdim(D::Minus1)?)?;
-    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    centred.broadcast_div(&(variance + epsilon)?.sqrt()?)
+    let [_, centred, deviation] = moments(rows, &[rows.rank() - 1], epsilon)?;
+    centred.broadcast_div(&deviation)
 }
 
 fn instance_norm(node: &Node<'_>) -> Built {
@@ -75,9 +79,7 @@ fn affine(call: &Call<'_>, input: &Array, rows: &Tensor) -> Result<Array> {
 
 fn group_norm(node: &Node<'_>) -> Built {
     let epsilon = node.float_or("epsilon", 1e-5)?;
-    let groups = node
-        .int("num_groups")?
-        .and_then(|groups| usize::try_from(groups).ok());
+    let groups = node.count("num_groups")?;
     let groups = groups.filter(|&groups| groups > 0);
     let groups = groups.ok_or_else(|| node.wrong("has no attribute `num_groups` above zero"))?;
     node.int("stash_type")?;
@@ -162,10 +164,8 @@ fn with_statistics(node: &Node<'_>, epsilon: f64) -> Built {
     many(move |call| {
         let input = call.floats(0)?;
         let axes: Vec<usize> = (input.axis(axis)?..input.rank()).collect();
-        let mean = input.tensor.mean_keepdim(axes.as_slice())?;
-        let centred = input.tensor.broadcast_sub(&mean)?;
-        let variance = centred.sqr()?.mean_keepdim(axes.as_slice())?;
-        let factor = (variance + epsilon)?.sqrt()?.recip()?;
+        let [mean, centred, deviation] = moments(&input.tensor, &axes, epsilon)?;
+        let factor = deviation.recip()?;
         let scale = &call.array(1)?.tensor;
         let mut rows = centred.broadcast_mul(&factor)?.broadcast_mul(scale)?;
         if let Some(shift) = call.optional(2)? {

@@ -4,14 +4,11 @@ use candle_core::{Result, Tensor, bail};
 
 use super::Operator;
 use crate::{
-    Error,
     array::Array,
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[("Pad", 11, pad)];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn pad(node: &Node<'_>) -> Built {
     let mode = node.choice("mode", &["constant", "reflect", "edge", "wrap"])?;

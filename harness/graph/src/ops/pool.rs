@@ -4,13 +4,13 @@ use candle_core::{D, Result, Tensor, bail};
 
 use super::{
     Operator,
+    arithmetic::number,
     elementwise::floats,
     windows::{Span, Windows, flat, view},
 };
 use crate::{
-    Error,
     array::Array,
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -24,8 +24,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("LpPool", 11, lp_pool),
     ("MaxPool", 8, max_pool),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn over_all(x: &Tensor, function: fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     let shape: Vec<usize> = (0..x.rank())
@@ -54,7 +52,7 @@ fn pool(
         let lengths = &input.dims()[2..];
         let spans = windows.fit(lengths, &kernel, round_up)?;
         let value = if input.is_float() {
-            Array::from_doubles(vec![value], (), input.dtype, input.tensor.device())?
+            number(value, input)?
         } else {
             Array {
                 tensor: Tensor::full(i64::MIN, (), input.tensor.device())?,

@@ -7,12 +7,10 @@ use super::Operator;
 use crate::{
     Error,
     array::{Array, Value},
-    node::{Call, Kernel, Node, many},
+    node::{Built, Call, Node, many},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[("GRU", 14, gru), ("LSTM", 14, lstm)];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// What the layers have in common.
 struct Layer {

@@ -7,7 +7,7 @@ use super::{Operator, arithmetic::flip};
 use crate::{
     Error,
     array::{Array, strides},
-    node::{Call, Kernel, Node, one},
+    node::{Built, Call, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -36,8 +36,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         floats(node, |x, axes| x.sqr()?.sum_keepdim(axes))
     }),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// How a node says along which axes, and whether they stay with length one.
 struct Axes {

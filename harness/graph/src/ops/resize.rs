@@ -5,9 +5,8 @@ use onnx_model::Dtype;
 
 use super::{Operator, arithmetic::number, linear::product, logic::choose, shape::lengths};
 use crate::{
-    Error,
     array::Array,
-    node::{Call, Kernel, Node, one},
+    node::{Built, Call, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[("Resize", 13, resize)];
@@ -37,7 +36,7 @@ const COORDINATES: [&str; 6] = [
 const ROUNDINGS: [&str; 4] = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"];
 const POLICIES: [&str; 3] = ["stretch", "not_larger", "not_smaller"];
 
-fn resize(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+fn resize(node: &Node<'_>) -> Built {
     let settings = Settings {
         mode: node.choice("mode", &MODES)?,
         coordinates: node.choice("coordinate_transformation_mode", &COORDINATES)?,
@@ -261,6 +260,6 @@ impl Settings {
         let mut ladder = vec![1; input.rank()];
         ladder[line.axis] = line.wanted;
         let inside = Array::ints(inside.collect(), ladder, Dtype::Bool)?;
-        choose(&inside, &result, &input.with(number(self.beyond, input)?))
+        choose(&inside, &result, &number(self.beyond, input)?)
     }
 }

@@ -4,9 +4,8 @@ use candle_core::{Result, bail};
 
 use super::Operator;
 use crate::{
-    Error,
     array::Array,
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[("GridSample", 16, grid_sample)];
@@ -33,7 +32,7 @@ struct Sampler {
     align_corners: bool,
 }
 
-fn grid_sample(node: &Node<'_>) -> std::result::Result<Kernel, Error> {
+fn grid_sample(node: &Node<'_>) -> Built {
     // Opset 20 renamed two of them.
     let names = if node.opset < 20 {
         ["bilinear", "nearest", "bicubic"]

@@ -9,15 +9,13 @@ use super::{
 use crate::{
     Error,
     array::{Array, strides},
-    node::{Kernel, Node, one},
+    node::{Built, Node, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
     ("ScatterElements", 11, scatter_elements),
     ("ScatterND", 11, scatter_nd),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// What becomes of an element that is hit.
 #[derive(Clone, Copy)]

@@ -8,9 +8,8 @@ use super::{
     shape::{join, lengths, parts},
 };
 use crate::{
-    Error,
     array::{Array, Value},
-    node::{Call, Kernel, Node, many, one},
+    node::{Built, Call, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -31,8 +30,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     }),
     ("SplitToSequence", 11, split),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 fn at(call: &Call<'_>) -> Result<Array> {
     let arrays = call.sequence(0)?;

@@ -1,13 +1,12 @@
 //! Shapes, and the same elements in another shape or order.
 
 use candle_core::{Result, Tensor, bail};
-use onnx_model::Dtype;
 
 use super::Operator;
 use crate::{
     Error,
-    array::{Array, Value, axis, broadcast_shape, is_float},
-    node::{Call, Kernel, Node, many, one},
+    array::{Array, Value, axis, broadcast_shape, dtype_of, is_float},
+    node::{Built, Call, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -29,8 +28,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Transpose", 1, transpose),
     ("Unsqueeze", 13, |_| one(unsqueeze)),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// Lengths that a node asks for.
 pub(super) fn lengths(ints: &[i64]) -> Result<Vec<usize>> {
@@ -233,7 +230,7 @@ pub(super) fn join(arrays: &[&Array], axis: i64) -> Result<Array> {
 
 fn split(node: &Node<'_>) -> Built {
     let axis = node.int_or("axis", 0)?;
-    let count = node.int("num_outputs")?;
+    let count = node.count("num_outputs")?;
     let outputs = node.proto.output.len();
     many(move |call| {
         let input = call.array(0)?;
@@ -242,10 +239,7 @@ fn split(node: &Node<'_>) -> Built {
         let lengths = match call.ints(1)? {
             Some(ints) => lengths(&ints)?,
             None => {
-                let count = count
-                    .and_then(|count| usize::try_from(count).ok())
-                    .unwrap_or(outputs)
-                    .max(1);
+                let count = count.unwrap_or(outputs).max(1);
                 chunks(length, length.div_ceil(count), count)
             }
         };
@@ -312,8 +306,7 @@ fn range(call: &Call<'_>) -> Result<Array> {
 fn eye_like(node: &Node<'_>) -> Built {
     let (code, diagonal) = (node.int("dtype")?, node.int_or("k", 0)?);
     let dtype = code.map(|code| {
-        let dtype = i32::try_from(code).ok().and_then(Dtype::from_code);
-        dtype
+        dtype_of(code)
             .ok_or_else(|| node.unsupported(format!("has element type {code}, which is not known")))
     });
     let dtype = dtype.transpose()?;
@@ -339,9 +332,7 @@ fn eye_like(node: &Node<'_>) -> Built {
 }
 
 fn block_size(node: &Node<'_>) -> std::result::Result<usize, Error> {
-    let size = node
-        .int("blocksize")?
-        .and_then(|size| usize::try_from(size).ok());
+    let size = node.count("blocksize")?;
     size.filter(|&size| size > 0)
         .ok_or_else(|| node.wrong("has no attribute `blocksize` above zero"))
 }

@@ -6,9 +6,8 @@ use candle_core::{Result, bail};
 
 use super::{Operator, shape::lengths};
 use crate::{
-    Error,
     array::Array,
-    node::{Call, Kernel, Node, many, one},
+    node::{Built, Call, Node, many, one},
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -22,8 +21,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     }),
     ("TopK", 11, top_k),
 ];
-
-type Built = std::result::Result<Kernel, Error>;
 
 /// An array as rows along one axis: how many elements lie before, along and after it.
 fn lanes(dims: &[usize], axis: usize) -> (usize, usize, usize) {
