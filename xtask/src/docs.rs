@@ -4,17 +4,14 @@ pub mod newest;
 pub mod page;
 mod tokenizers;
 
-use std::fs;
-
-use anyhow::Context;
 use camino::Utf8PathBuf;
 use model_registry::Registry;
 
 use page::{Entry, Page};
 
 use crate::{
-    exit::{Exit, Failure, OrExit, Result},
-    files, output, sources,
+    exit::{Exit, OrExit, Result},
+    sources,
     verify::{Device, plan},
     workspace::Workspace,
 };
@@ -54,22 +51,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     };
     let text = Page::new(&registry, &entries, &run).render();
 
-    let path = workspace.root.join(PAGE);
-    let written = fs::read_to_string(&path).unwrap_or_default();
-    match (written == text, args.check) {
-        (true, _) => output::say(format_args!("fresh: {PAGE}")),
-        (false, true) => {
-            let message = format!(
-                "{PAGE} is not what the registry and the newest run say\nmend with `{WRITE}`"
-            );
-            return Err(Failure::new(Exit::Stale, message));
-        }
-        (false, false) => {
-            files::write(&path, text.as_bytes()).with_context(|| format!("cannot write {PAGE}"))?;
-            output::say(format_args!("written: {PAGE}"));
-        }
-    }
-    Ok(Exit::Ok)
+    crate::page::settle(&workspace.root, PAGE, &text, args.check, |_| {
+        format!("{PAGE} is not what the registry and the newest run say\nmend with `{WRITE}`")
+    })
 }
 
 /// Every check of every family, made or not.

@@ -32,6 +32,19 @@ pub fn write(path: &Utf8Path, contents: &[u8]) -> Result<()> {
     written
 }
 
+/// The same for a script, which can be started afterwards.
+pub(crate) fn write_script(path: &Utf8Path, text: &str) -> Result<()> {
+    write(path, text.as_bytes())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("cannot make {path} executable"))?;
+    }
+    Ok(())
+}
+
 /// Whether a file is what [`write`] leaves behind when it is killed.
 pub fn is_leftover(path: &Utf8Path) -> bool {
     path.file_name()

@@ -13,6 +13,7 @@ pub mod list;
 pub mod new;
 pub mod operators;
 pub mod output;
+mod page;
 pub mod progress;
 pub mod python;
 pub mod record;

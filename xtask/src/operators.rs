@@ -3,7 +3,7 @@
 pub mod page;
 
 use std::{
-    env, fs,
+    fs,
     io::ErrorKind,
     process::{Command, Output, Stdio},
 };
@@ -60,32 +60,18 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
 
 /// Writes the page if it differs, or fails with how it does.
 pub fn settle(root: &Utf8Path, text: &str, check: bool) -> Result {
-    let path = root.join(PAGE);
-    let written = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        read => read.with_context(|| format!("cannot read {PAGE}"))?,
-    };
-    match (written == text, check) {
-        (true, _) => output::say(format_args!("fresh: {PAGE}")),
-        (false, true) => {
-            let diff = TextDiff::from_lines(&written, text);
-            let diff = diff
-                .unified_diff()
-                .context_radius(0)
-                .header(PAGE, "what the cases say")
-                .to_string();
-            let message = format!(
-                "{PAGE} is not what the standard's cases say:\n{}\nmend with `{WRITE}`",
-                diff.trim_end()
-            );
-            return Err(Failure::new(Exit::Stale, message));
-        }
-        (false, false) => {
-            files::write(&path, text.as_bytes()).with_context(|| format!("cannot write {PAGE}"))?;
-            output::say(format_args!("written: {PAGE}"));
-        }
-    }
-    Ok(Exit::Ok)
+    crate::page::settle(root, PAGE, text, check, |written| {
+        let diff = TextDiff::from_lines(written, text);
+        let diff = diff
+            .unified_diff()
+            .context_radius(0)
+            .header(PAGE, "what the cases say")
+            .to_string();
+        format!(
+            "{PAGE} is not what the standard's cases say:\n{}\nmend with `{WRITE}`",
+            diff.trim_end()
+        )
+    })
 }
 
 /// Makes the cases, runs them, and reads what came of them.
@@ -112,8 +98,8 @@ fn measure(workspace: &Workspace) -> Result<Results> {
     output::warn(said(&made));
 
     let cargo = || {
-        let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-        cargo.args(TEST).current_dir(&workspace.root);
+        let mut cargo = workspace.cargo();
+        cargo.args(TEST);
         cargo
     };
     let built = cargo().arg("--no-run").stdout(Stdio::null()).status();

@@ -1,6 +1,6 @@
 //! Where things are: every path of the workspace that the commands touch, named once.
 
-use std::{env, fs};
+use std::{env, fs, process::Command};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -33,7 +33,19 @@ pub fn find(root: Option<Utf8PathBuf>) -> Result<Workspace> {
     Ok(Workspace { root })
 }
 
+/// The cargo that this command was started by, or the one that is found.
+pub(crate) fn cargo() -> String {
+    env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
 impl Workspace {
+    /// cargo, about to work on this workspace.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(cargo());
+        command.current_dir(&self.root);
+        command
+    }
+
     /// The registry's folder.
     pub fn registry(&self) -> Utf8PathBuf {
         self.root.join("model-registry")

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
 };
@@ -40,8 +39,7 @@ pub(super) fn binaries(
     names: &[&str],
     device: Device,
 ) -> Result<BTreeMap<String, Utf8PathBuf>> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = workspace.cargo();
     command.args(["test", "--package", "generated", "--no-run"]);
     command.arg("--message-format=json-render-diagnostics");
     for name in names {
@@ -50,7 +48,7 @@ pub(super) fn binaries(
     if let Some(feature) = device.feature() {
         command.args(["--features", feature]);
     }
-    command.current_dir(&workspace.root).stdout(Stdio::piped());
+    command.stdout(Stdio::piped());
 
     let mut child = command.spawn().context("cannot start cargo")?;
     let stdout = child.stdout.take().context("cargo has no output")?;

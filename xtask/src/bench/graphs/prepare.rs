@@ -30,8 +30,7 @@ pub(super) fn graphs(workspace: &Workspace, names: &[&str]) -> Result<Utf8PathBu
 /// Builds the measuring program, which is no member of the workspace; gives its path.
 pub(super) fn program(workspace: &Workspace, with_candle_onnx: bool) -> Result<Utf8PathBuf> {
     let target = workspace.root.join("target");
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = workspace.cargo();
     command
         .args([
             "build",
@@ -40,8 +39,7 @@ pub(super) fn program(workspace: &Workspace, with_candle_onnx: bool) -> Result<U
             "--target-dir",
             target.as_str(),
         ])
-        .args(["--manifest-path", "harness/graph/bench/Cargo.toml"])
-        .current_dir(&workspace.root);
+        .args(["--manifest-path", "harness/graph/bench/Cargo.toml"]);
     if with_candle_onnx {
         command
             .args(["--features", "candle-onnx"])
@@ -84,15 +82,7 @@ fn protoc(workspace: &Workspace) -> Result<Utf8PathBuf> {
     }
     let line =
         format!("#!/bin/sh\nPYTHONPATH='{folder}' exec '{python}' -m grpc_tools.protoc \"$@\"\n");
-    files::write(&script, line.as_bytes())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-
-        let all = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&script, all)
-            .with_context(|| format!("cannot make {script} executable"))?;
-    }
+    files::write_script(&script, &line)?;
     Ok(script)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    fs,
     process::{Command, ExitStatus, Stdio},
 };
 
@@ -15,7 +15,7 @@ use crate::{
     bench::this_program,
     exit::{Exit, Failure, OrExit, Result},
     files,
-    workspace::Workspace,
+    workspace::{Workspace, cargo},
 };
 
 /// What the emitted tests and the commands read; the run files alone are the scratch's own.
@@ -78,18 +78,12 @@ impl Verify {
 
     /// The tests are built where they always are, and not once more for the scratch.
     fn divert_cargo(&self, workspace: &Workspace) -> Result<()> {
-        let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let cargo = cargo();
         let script = format!(
             "#!/bin/sh\ncd '{}' && exec '{cargo}' \"$@\"\n",
             workspace.root
         );
-        files::write(&self.cargo, script.as_bytes())?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&self.cargo, fs::Permissions::from_mode(0o755))
-                .with_context(|| format!("cannot make {} executable", self.cargo))?;
-        }
+        files::write_script(&self.cargo, &script)?;
         Ok(())
     }
 
