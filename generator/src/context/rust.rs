@@ -20,8 +20,6 @@ pub(crate) struct RustContext {
     modality: String,
     /// The axis that grows while decoding, if one does.
     decodes_along: Option<&'static str>,
-    /// Whether any case runs on candle.
-    native: bool,
     base: CaseContext,
     variants: Vec<CaseContext>,
 }
@@ -113,7 +111,6 @@ impl RustContext {
             architecture: family.architecture.name(),
             modality: family.modality.to_string(),
             decodes_along: family.architecture.decodes_along(),
-            native: cases.iter().any(|case| case.candle.is_some()),
             base,
             variants: contexts.collect(),
         })

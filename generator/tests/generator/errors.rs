@@ -91,7 +91,7 @@ templates/python/encoder_only.py.j2: its line 5 as rendered is not Python: unexp
 fn a_value_without_a_literal_form_is_refused() {
     let errors = generate(
         &tiny(),
-        &templates_with("rust/encoder_only.rs.j2", "{{ native }}"),
+        &templates_with("rust/encoder_only.rs.j2", "{{ base.adapter.caches }}"),
     )
     .expect_err("a bool has no form of its own");
     let told = told(&errors);
