@@ -85,6 +85,8 @@ def test_a_table_that_is_kept():
     kept = helper("clvp", "ClvpRotaryPositionalEmbedding")(SimpleNamespace(projection_dim=20, num_attention_heads=2))
     states = torch.randn(2, 5, 6)
     assert torch.equal(swaps.rotary_table(kept, states), kept(states))
+
+
 def test_a_module_that_loops():
     from transformers import xLSTMConfig
 
@@ -125,6 +127,8 @@ def test_tokens_that_are_shifted_within_their_segment():
     ids = torch.randint(0, 5, (4, 15))
     for shift in range(3):
         assert torch.equal(swaps.shifted_within(embedding, ids, shift), embedding._shift_right_ignore_eos(ids, shift))
+
+
 @pytest.mark.parametrize(("family", "name"), [("longformer", "LongformerSelfAttention"), ("led", "LEDEncoderSelfAttention")])
 def test_windows_that_overlap(family, name):
     own = helper(family, name)

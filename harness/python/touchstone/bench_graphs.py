@@ -89,6 +89,7 @@ REAL = {
     ),
 }
 
+
 def write_tiny(name: str, folder: Path) -> None:
     """The recorded graph of a reference."""
     source = references() / name

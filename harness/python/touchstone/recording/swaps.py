@@ -207,6 +207,8 @@ def rotary_table(self, hidden_states):
     """`ClvpRotaryPositionalEmbedding`, which keeps the table of the length that it has last met."""
     turns = torch.arange(hidden_states.shape[1]).type_as(self.inv_freq)[:, None] * self.inv_freq
     return torch.cat((turns, turns), dim=-1).unsqueeze(0)
+
+
 def sparse_gate(self, inputs):
     """`_gaussian_topk`: the quantile of a normal distribution is a number, and has no ONNX form as a tensor."""
     quantile = NormalDist().inv_cdf(self.activation_sparsity)
