@@ -1,9 +1,9 @@
 //! How a case is put to candle-transformers: snippets that call it, and renamings as data.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::Source;
 
@@ -89,8 +89,8 @@ pub enum Derived {
 }
 
 /// One of several weights that are joined.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(untagged)]
 pub enum Piece {
     /// A weight.
     Of(String),
@@ -105,6 +105,31 @@ pub struct Zeros {
     /// The weight that has the shape.
     #[serde(rename = "zeros")]
     pub like: String,
+}
+
+impl<'de> Deserialize<'de> for Piece {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `#[serde(untagged)]`: its message would not say what is valid.
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Piece;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a weight, or `{zeros: NAME}`")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Piece, E> {
+                Ok(Piece::Of(name.to_owned()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Piece, A::Error> {
+                Zeros::deserialize(de::value::MapAccessDeserializer::new(map)).map(Piece::Zeros)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 impl Piece {
