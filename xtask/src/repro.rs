@@ -76,6 +76,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
     }
     let project = Project::write(workspace, &registry, &subject, &folder)?;
+    Project::complete(workspace, [&project])?;
     for copy in upstream::patched(workspace, edits, &folder)? {
         project.patch(&copy)?;
     }
