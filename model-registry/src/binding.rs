@@ -77,7 +77,7 @@ pub enum Translation {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Derived {
     /// Several weights, one after the other along the first axis.
-    Join(Vec<String>),
+    Join(Vec<Piece>),
     /// One of several equal parts of a weight along the first axis.
     Part(Part),
     /// The Euclidean norm of each slice of a weight along the first axis; the other axes have length 1.
@@ -86,6 +86,34 @@ pub enum Derived {
     Reshape(String),
     /// A weight with its last two axes swapped.
     Transpose(String),
+}
+
+/// One of several weights that are joined.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Piece {
+    /// A weight.
+    Of(String),
+    /// What the checkpoint leaves out because it is zero.
+    Zeros(Zeros),
+}
+
+/// As many zeros as another weight has elements.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Zeros {
+    /// The weight that has the shape.
+    #[serde(rename = "zeros")]
+    pub like: String,
+}
+
+impl Piece {
+    /// The weight that it is, or that it has the shape of.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Of(name) | Self::Zeros(Zeros { like: name }) => name,
+        }
+    }
 }
 
 /// One of several equal parts.
@@ -104,7 +132,7 @@ impl Derived {
     /// The weights of the checkpoint that it is made of.
     pub fn sources(&self) -> Vec<&str> {
         match self {
-            Self::Join(names) => names.iter().map(String::as_str).collect(),
+            Self::Join(pieces) => pieces.iter().map(Piece::name).collect(),
             Self::Part(Part { of: name, .. })
             | Self::Norm(name)
             | Self::Reshape(name)
