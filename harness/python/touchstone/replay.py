@@ -84,7 +84,8 @@ def replay(folder: Path, root: Path) -> None:
     trace = folder / "calls.ndjson"
     lines = [json.loads(line) for line in trace.read_text().splitlines()]
     name = next(line["case"] for line in lines if "case" in line)
-    (case,) = emitted.cases(root / "generated" / "python", [name])
+    # By the name of a base case, its variants are found as well.
+    (case,) = (case for case in emitted.cases(root / "generated" / "python", [name]) if case.name == name)
     torch_models = PyTorch(case, root)
     try:
         calls, tensors = replayed(case, torch_models, lines, folder)
