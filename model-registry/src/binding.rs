@@ -19,9 +19,12 @@ pub struct Binding {
     /// Fields that candle names or shapes otherwise than transformers 5, applied before reading the config.
     #[serde(default)]
     pub translate: BTreeMap<String, Translation>,
-    /// Weights that candle asks for under another name: candle's name → the checkpoint's; a name that ends in `.` is a prefix.
+    /// Weights that candle asks for under another name: candle's name → the checkpoint's. A name that ends in `.` is a prefix, and `*` stands for one part of a name, kept on the other side.
     #[serde(default)]
     pub rename: BTreeMap<String, String>,
+    /// Weights that candle wants in another form: candle's name → what of the checkpoint makes them.
+    #[serde(default)]
+    pub derive: BTreeMap<String, Derived>,
     /// An expression that turns `config` into the type that the constructor takes.
     #[serde(default)]
     pub prepare: Option<Source>,
@@ -67,4 +70,45 @@ pub enum Translation {
     From(String),
     /// A value that transformers' config does not hold.
     Value(serde_json::Value),
+}
+
+/// What of the checkpoint makes a weight of candle's; `*` stands for the parts that candle's name has at its own.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Derived {
+    /// Several weights, one after the other along the first axis.
+    Join(Vec<String>),
+    /// One of several equal parts of a weight along the first axis.
+    Part(Part),
+    /// The Euclidean norm of each slice of a weight along the first axis; the other axes have length 1.
+    Norm(String),
+    /// The same elements in the shape that candle asks for.
+    Reshape(String),
+    /// A weight with its last two axes swapped.
+    Transpose(String),
+}
+
+/// One of several equal parts.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The weight that is cut.
+    pub of: String,
+    /// Which part, from 0.
+    pub at: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Derived {
+    /// The weights of the checkpoint that it is made of.
+    pub fn sources(&self) -> Vec<&str> {
+        match self {
+            Self::Join(names) => names.iter().map(String::as_str).collect(),
+            Self::Part(Part { of: name, .. })
+            | Self::Norm(name)
+            | Self::Reshape(name)
+            | Self::Transpose(name) => vec![name],
+        }
+    }
 }

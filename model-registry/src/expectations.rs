@@ -79,6 +79,9 @@ pub struct Expectation {
     pub outcome: Outcome,
     /// Why, in a sentence.
     pub cause: String,
+    /// The page of `docs/findings` that traces it to its cause, by its name without `.md`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
     /// The upstream report, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
@@ -269,6 +272,14 @@ impl Expectations {
                     "no name for a setting",
                     "`unoptimised`",
                 ));
+            }
+            if entry
+                .finding
+                .as_deref()
+                .is_some_and(|finding| !is_kebab(finding))
+            {
+                let help = "the name of a file below docs/findings, without `.md`";
+                faults.push(Fault::value(at("finding"), "no name for a finding", help));
             }
             if entry
                 .upstream

@@ -20,7 +20,7 @@ mod words;
 mod world;
 
 pub use axis::{Axis, Size};
-pub use binding::{Binding, Cache, Translation};
+pub use binding::{Binding, Cache, Derived, Part, Translation};
 pub use case::{RECORDER_FORMAT, ResolvedCase};
 pub use catalogue::{Catalogue, ModelType, Standing};
 pub use error::{Error, Errors};

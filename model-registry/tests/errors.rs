@@ -49,6 +49,11 @@ faults! {
     config_repeats_checkpoint
     deep_folder
     deep_nesting
+    derive_a_prefix
+    derive_from_nothing
+    derive_part_of_too_many
+    derive_unknown_way
+    derive_with_more_stars
     duplicate_family
     duplicate_key
     duplicate_key_deep_in_config
@@ -114,6 +119,7 @@ faults! {
     prompt_too_long
     removes_unknown_input
     rename_prefix_to_name
+    rename_with_more_stars
     rows_ragged
     size_given_twice
     size_negative

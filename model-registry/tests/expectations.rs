@@ -87,6 +87,7 @@ fn entries_are_written_sorted_and_read_back() {
         setting: None,
         outcome: Outcome::LoadFailed,
         cause: "a \"quoted\" name: √d, and\nanother line # no comment".into(),
+        finding: Some("albert-rows-leak".into()),
         upstream: None,
     });
     entries.swap(0, 1);

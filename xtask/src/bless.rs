@@ -270,6 +270,7 @@ fn settle(
             setting: setting.clone(),
             outcome,
             cause,
+            finding: before.and_then(|entry| entry.finding.clone()),
             upstream: before.and_then(|entry| entry.upstream.clone()),
         });
     }

@@ -192,6 +192,7 @@ fn case_facts(workspace: &Workspace, case: &ResolvedCase<'_>) -> Value {
             "outputs": binding.outputs.keys().collect::<Vec<_>>(),
             "missing": binding.missing,
             "rename": binding.rename,
+            "derive": binding.derive.iter().map(|(to, derived)| (to, derived.sources())).collect::<BTreeMap<_, _>>(),
             "translate": binding.translate.keys().collect::<Vec<_>>(),
         })),
     })
@@ -262,6 +263,12 @@ fn print_case(case: &ResolvedCase<'_>, recorded: bool) {
     output::say(format_args!("  candle      {}", binding.model.as_str()));
     for (to, from) in &binding.rename {
         output::say(format_args!("    asks for  {to}, which is {from}"));
+    }
+    for (to, derived) in &binding.derive {
+        let sources = derived.sources().join(", ");
+        output::say(format_args!(
+            "    asks for  {to}, which is made of {sources}"
+        ));
     }
     for field in binding.translate.keys() {
         output::say(format_args!("    translates config field {field}"));

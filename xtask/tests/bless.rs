@@ -43,6 +43,7 @@ fn entry(family: &str, setting: Option<&str>, outcome: Outcome, cause: &str) -> 
         setting: setting.map(str::to_owned),
         outcome,
         cause: cause.into(),
+        finding: None,
         upstream: None,
     }
 }

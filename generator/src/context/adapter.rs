@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model_registry::{Binding, ResolvedCase, Source, Translation};
+use model_registry::{Binding, Derived, ResolvedCase, Source, Translation};
 use serde::Serialize;
 
 use crate::{
@@ -24,6 +24,7 @@ pub(crate) struct AdapterContext {
     pub(super) outputs: Vec<Output>,
     last_position: Vec<String>,
     renames: Vec<Rename>,
+    derives: Vec<Derives>,
     translates: Vec<Translates>,
     /// Whether a key-value cache lives from one call to the next, whoever owns it.
     pub(super) caches: bool,
@@ -88,6 +89,16 @@ struct Rename {
 }
 
 #[derive(Debug, Serialize)]
+struct Derives {
+    to: String,
+    /// The variant of the harness' `Derived`.
+    kind: &'static str,
+    sources: Vec<String>,
+    /// Which of how many parts.
+    part: Option<(usize, usize)>,
+}
+
+#[derive(Debug, Serialize)]
 struct Translates {
     field: String,
     /// A dotted path.
@@ -141,6 +152,7 @@ impl AdapterContext {
             outputs,
             last_position: binding.last_position.clone(),
             renames: binding.rename.iter().map(rename).collect(),
+            derives: binding.derive.iter().map(derives).collect(),
             translates: binding.translate.iter().map(translates).collect(),
             caches: binding.cache.is_some() || binding.reset.is_some(),
             cache: binding.cache.as_ref().map(|cache| Cache {
@@ -219,6 +231,22 @@ fn rename((to, from): (&String, &String)) -> Rename {
     Rename {
         to: to.clone(),
         from: from.clone(),
+    }
+}
+
+fn derives((to, derived): (&String, &Derived)) -> Derives {
+    let (kind, part) = match derived {
+        Derived::Join(_) => ("Join", None),
+        Derived::Part(part) => ("Part", Some((part.at, part.count))),
+        Derived::Norm(_) => ("Norm", None),
+        Derived::Reshape(_) => ("Reshape", None),
+        Derived::Transpose(_) => ("Transpose", None),
+    };
+    Derives {
+        to: to.clone(),
+        kind,
+        sources: derived.sources().into_iter().map(str::to_owned).collect(),
+        part,
     }
 }
 

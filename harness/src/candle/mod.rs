@@ -1,12 +1,12 @@
 //! Families on candle: as candle-transformers implements them, and as graphs.
 
+mod checkpoint;
 mod config;
 mod device;
 mod graph;
 mod model;
+mod names;
 mod native;
-mod recorder;
-mod renames;
 mod tensors;
 
 pub use candle_core::Result;
@@ -14,6 +14,7 @@ pub use candle_core::Result;
 pub use config::{Field, Json};
 pub use graph::{Graph, GraphSession, graph};
 pub use model::Model;
+pub use names::Derived;
 pub use native::{Native, NativeSession, native};
 pub use tensors::Tensors;
 

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Field, Result, Tensors, VarBuilder};
+use super::{Derived, Field, Result, Tensors, VarBuilder};
 
 /// A family's model in candle.
 pub trait Model: Sized {
@@ -17,8 +17,11 @@ pub trait Model: Sized {
     const LAST_POSITION: &'static [&'static str] = &[];
     /// The axis that grows while decoding.
     const DECODES_ALONG: Option<&'static str> = None;
-    /// Weights under another name: candle's → the checkpoint's; a name that ends in `.` is a prefix.
+    /// Weights under another name: candle's → the checkpoint's; a name that ends in `.` is a prefix,
+    /// and `*` stands for one part of a name.
     const RENAMES: &'static [(&'static str, &'static str)] = &[];
+    /// Weights in another form: candle's name → what of the checkpoint makes them.
+    const DERIVES: &'static [(&'static str, Derived)] = &[];
     /// Config fields that candle names or shapes otherwise: candle's → where its value comes from.
     const TRANSLATES: &'static [(&'static str, Field)] = &[];
     /// Whether a cache lives between runs.

@@ -8,9 +8,10 @@ use std::{
 use candle_core::{DType, Device, safetensors::MmapedSafetensors};
 
 use super::{
-    Model, Tensors, VarBuilder, config, device,
-    recorder::{Asked, Recorder},
-    renames::rename,
+    Model, Tensors, VarBuilder,
+    checkpoint::{Asked, Checkpoint},
+    config, device,
+    names::Names,
 };
 use crate::{
     array,
@@ -89,9 +90,12 @@ impl<M: Model> Backend for Native<M> {
                 Failure::load(format!("{path}: {}", without_backtrace(&error.to_string())))
             })?;
         let asked = Asked::default();
-        let recorder = Recorder::new(tensors, asked.clone());
-        let weights = VarBuilder::from_backend(Box::new(recorder), dtype, device.clone())
-            .rename_f(|name| rename(M::RENAMES, name));
+        let names = Names {
+            renames: M::RENAMES,
+            derives: M::DERIVES,
+        };
+        let checkpoint = Checkpoint::new(tensors, names, asked.clone());
+        let weights = VarBuilder::from_backend(Box::new(checkpoint), dtype, device.clone());
         let model = M::load(config, weights)
             .map_err(|error| Failure::load(without_backtrace(&error.to_string())))?;
         Ok(NativeSession {
@@ -102,7 +106,7 @@ impl<M: Model> Backend for Native<M> {
         })
     }
 
-    /// What the model asked for while it was built, renamed to what the checkpoint calls it.
+    /// What the model asked for while it was built, by the names that the checkpoint has for it.
     fn weights_read(
         &self,
         _reference: &Reference,

@@ -8,7 +8,7 @@ use super::{
     snippet::{self, Kind},
 };
 use crate::{
-    Axis, Binding, Family, ResolvedCase, Source, Translation,
+    Axis, Binding, Derived, Family, ResolvedCase, Source, Translation,
     error::Fault,
     outline::{Path, path},
     words::list,
@@ -157,10 +157,27 @@ fn check_data(at: &Path, binding: &Binding, faults: &mut Vec<Fault>) {
             ));
         }
     }
+    let weight =
+        |name: &str| name.is_empty() || is_plain(name) && !name.contains(char::is_whitespace);
+    for (candle, derived) in &binding.derive {
+        let key = join(at, ["derive", candle]);
+        let sources = derived.sources();
+        let is_one = |name: &&str| weight(name) && !name.is_empty() && !is_prefix(name);
+        if !is_one(&candle.as_str()) || sources.is_empty() || !sources.iter().all(is_one) {
+            let help = "whole names as in the checkpoint, at least one";
+            faults.push(Fault::key(key, "a name that no weight has", help));
+        } else if sources.iter().any(|name| stars(name) > stars(candle)) {
+            let message = format!("`{candle}` has fewer `*` than what makes it");
+            faults.push(Fault::key(key, message, STARS));
+        } else if let Derived::Part(part) = derived
+            && part.at >= part.count
+        {
+            let message = format!("part {} of {}", part.at, part.count);
+            faults.push(Fault::key(key, message, "parts are counted from 0"));
+        }
+    }
     for (candle, checkpoint) in &binding.rename {
         let key = join(at, ["rename", candle]);
-        let weight =
-            |name: &str| name.is_empty() || is_plain(name) && !name.contains(char::is_whitespace);
         if !weight(candle) || !weight(checkpoint) {
             faults.push(Fault::key(
                 key,
@@ -174,6 +191,9 @@ fn check_data(at: &Path, binding: &Binding, faults: &mut Vec<Fault>) {
                 format!("`{candle}` becomes `{checkpoint}`"),
                 help,
             ));
+        } else if stars(checkpoint) > stars(candle) {
+            let message = format!("`{candle}` has fewer `*` than `{checkpoint}`");
+            faults.push(Fault::key(key, message, STARS));
         }
     }
 }
@@ -226,6 +246,12 @@ fn check_inherited(case: &ResolvedCase<'_>, binding: &Binding, faults: &mut Vec<
             ));
         }
     }
+}
+
+const STARS: &str = "each `*` on the right is what the `*` at its place on the left stands for";
+
+fn stars(name: &str) -> usize {
+    name.split('.').filter(|part| *part == "*").count()
 }
 
 fn is_prefix(name: &str) -> bool {
