@@ -12,6 +12,7 @@ mod generate;
 mod header;
 mod layout;
 mod plan;
+mod reproduction;
 mod snippet;
 mod syntax;
 mod templates;
@@ -21,6 +22,7 @@ pub use error::Error;
 pub use generate::{generate, generate_some};
 pub use header::MARK;
 pub use plan::{Fate, Planned, checks, plan};
+pub use reproduction::{Reproduction, reproduction};
 pub use templates::Templates;
 
 /// The folder that everything emitted goes to, relative to the workspace's root.

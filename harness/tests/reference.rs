@@ -180,12 +180,12 @@ fn manifests_that_contradict_themselves_are_refused() {
         (
             "/weights/0/1",
             json!([1_u64 << 33, 1_u64 << 33]),
-            "manifest.json: asks for more than 8388608 elements in all its tensors, which no tiny case needs",
+            "manifest.json: asks for more than 16777216 elements in all its tensors, which no tiny case needs",
         ),
         (
             "/weights/0/1",
-            json!([1 << 23]),
-            "manifest.json: asks for more than 8388608 elements",
+            json!([1 << 24]),
+            "manifest.json: asks for more than 16777216 elements",
         ),
     ];
     for (pointer, value, complaint) in table {
@@ -298,7 +298,7 @@ fn the_seeds_of_the_fuzzer_lead_to_every_end() {
         ends.insert(name, end);
     }
     let too_large =
-        "asks for more than 8388608 elements in all its tensors, which no tiny case needs";
+        "asks for more than 16777216 elements in all its tensors, which no tiny case needs";
     let expected = [
         ("bert", "read, with its graph"),
         ("toy", "read, with its graph"),

@@ -1,9 +1,9 @@
 //! How a case is put to candle-transformers: snippets that call it, and renamings as data.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::Source;
 
@@ -77,7 +77,7 @@ pub enum Translation {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Derived {
     /// Several weights, one after the other along the first axis.
-    Join(Vec<String>),
+    Join(Vec<Piece>),
     /// One of several equal parts of a weight along the first axis.
     Part(Part),
     /// The Euclidean norm of each slice of a weight along the first axis; the other axes have length 1.
@@ -86,6 +86,59 @@ pub enum Derived {
     Reshape(String),
     /// A weight with its last two axes swapped.
     Transpose(String),
+}
+
+/// One of several weights that are joined.
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(untagged)]
+pub enum Piece {
+    /// A weight.
+    Of(String),
+    /// What the checkpoint leaves out because it is zero.
+    Zeros(Zeros),
+}
+
+/// As many zeros as another weight has elements.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Zeros {
+    /// The weight that has the shape.
+    #[serde(rename = "zeros")]
+    pub like: String,
+}
+
+impl<'de> Deserialize<'de> for Piece {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `#[serde(untagged)]`: its message would not say what is valid.
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Piece;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a weight, or `{zeros: NAME}`")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Piece, E> {
+                Ok(Piece::Of(name.to_owned()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Piece, A::Error> {
+                Zeros::deserialize(de::value::MapAccessDeserializer::new(map)).map(Piece::Zeros)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl Piece {
+    /// The weight that it is, or that it has the shape of.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Of(name) | Self::Zeros(Zeros { like: name }) => name,
+        }
+    }
 }
 
 /// One of several equal parts.
@@ -104,7 +157,7 @@ impl Derived {
     /// The weights of the checkpoint that it is made of.
     pub fn sources(&self) -> Vec<&str> {
         match self {
-            Self::Join(names) => names.iter().map(String::as_str).collect(),
+            Self::Join(pieces) => pieces.iter().map(Piece::name).collect(),
             Self::Part(Part { of: name, .. })
             | Self::Norm(name)
             | Self::Reshape(name)

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     Source, Transformers,
+    finding::FINDINGS,
     outline::{Outline, Path, Place},
 };
 
@@ -241,6 +242,9 @@ impl Fault {
 
 /// The registry's files are named from its folder, people start at the workspace root.
 pub(crate) fn from_workspace(path: &Utf8Path) -> Utf8PathBuf {
+    if path.starts_with(FINDINGS) {
+        return path.to_owned();
+    }
     Utf8Path::new("model-registry").join(path)
 }
 

@@ -196,6 +196,11 @@ impl Expectations {
         })
     }
 
+    /// Where the list lives below `model-registry/`.
+    pub fn file(&self) -> &Utf8Path {
+        &self.file
+    }
+
     /// All entries, sorted.
     pub fn entries(&self) -> &[Expectation] {
         &self.entries

@@ -51,6 +51,7 @@ faults! {
     deep_nesting
     derive_a_prefix
     derive_from_nothing
+    derive_join_misspelt
     derive_part_of_too_many
     derive_unknown_way
     derive_with_more_stars

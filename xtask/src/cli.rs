@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     bench, bless, diff, docs,
     exit::{Exit, Result},
-    list, new, operators, record, regen, setup, show, verify,
+    findings, list, new, operators, record, regen, repro, setup, show, verify,
     workspace::Workspace,
 };
 
@@ -42,10 +42,14 @@ pub enum Verb {
     Bless(bless::Args),
     /// Show what differs between two runs.
     Diff(diff::Args),
-    /// Write docs/checks.md: check by architecture by backend.
+    /// Write what is known for readers: a page of checks, one a category, one a backend.
     Docs(docs::Args),
     /// Write docs/operators.md: which operators of the ONNX standard candle-graph runs.
     Operators(operators::Args),
+    /// Write a project that repeats a check without this repository.
+    Repro(repro::Args),
+    /// Run the reproductions of all findings, as published and with the proposed fixes.
+    Findings(findings::Args),
     /// Fetch what the other commands need.
     Setup(setup::Args),
     /// Time regen and verify.
@@ -66,6 +70,8 @@ impl Verb {
             Self::Diff(args) => diff::run(workspace, &args),
             Self::Docs(args) => docs::run(workspace, &args),
             Self::Operators(args) => operators::run(workspace, &args),
+            Self::Repro(args) => repro::run(workspace, &args),
+            Self::Findings(args) => findings::run(workspace, &args),
             Self::Setup(args) => setup::run(workspace, &args),
             Self::Bench(args) => bench::run(workspace, &args),
         }

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, fs};
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Templates;
-use model_registry::{Registry, World};
+use model_registry::{Expectations, Findings, Registry, World};
 use walkdir::WalkDir;
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
     output,
+    verify::Backend,
     workspace::Workspace,
 };
 
@@ -28,6 +29,20 @@ pub fn registry(workspace: &Workspace) -> Result<Registry> {
 /// What every name stands for.
 pub fn world(workspace: &Workspace) -> Result<World> {
     World::load(&workspace.registry()).or_exit(Exit::InvalidRegistry)
+}
+
+/// The findings, each held against the registry and the expectations of every backend on the processor.
+pub fn findings(workspace: &Workspace) -> Result<Findings> {
+    let registry = registry(workspace)?;
+    let findings = Findings::load(&workspace.root).or_exit(Exit::InvalidRegistry)?;
+    let mut lists = Vec::new();
+    for backend in Backend::ALL {
+        let list = Expectations::load(&workspace.registry(), backend.name(), "cpu");
+        lists.push(list.or_exit(Exit::InvalidRegistry)?);
+    }
+    let checked = findings.check_against(&registry, &lists);
+    checked.or_exit(Exit::InvalidRegistry)?;
+    Ok(findings)
 }
 
 /// The templates built into this command, or those of a folder to try.

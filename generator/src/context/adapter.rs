@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model_registry::{Binding, Derived, ResolvedCase, Source, Translation};
+use model_registry::{Binding, Derived, Piece, ResolvedCase, Source, Translation};
 use serde::Serialize;
 
 use crate::{
@@ -93,9 +93,16 @@ struct Derives {
     to: String,
     /// The variant of the harness' `Derived`.
     kind: &'static str,
-    sources: Vec<String>,
+    sources: Vec<Joined>,
     /// Which of how many parts.
     part: Option<(usize, usize)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Joined {
+    name: String,
+    /// Whether it stands for zeros of its shape.
+    zeros: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,7 +116,7 @@ struct Translates {
 
 impl AdapterContext {
     /// Reads the binding of a case that does not inherit it.
-    pub(super) fn new(case: &ResolvedCase<'_>, binding: &Binding) -> Result<Self, Error> {
+    pub(crate) fn new(case: &ResolvedCase<'_>, binding: &Binding) -> Result<Self, Error> {
         let reader = Reader { case };
         let mut forward_reads = reader.maybe(Kind::Statements, binding.forward.as_ref())?;
         for output in binding.outputs.values() {
@@ -171,6 +178,26 @@ impl AdapterContext {
                 reads: fields(&reset_reads),
             }),
         })
+    }
+}
+
+/// The module that has the same name in the emitted tests and in a program of its own.
+const HARNESS: &str = "harness::candle::";
+
+impl AdapterContext {
+    /// For a program whose files hold candle's own config and weights, and which has no harness.
+    pub(crate) fn on_its_own(mut self) -> Self {
+        self.renames.clear();
+        self.derives.clear();
+        self.translates.clear();
+        let here = |text: &str| text.replace(HARNESS, "candle::");
+        self.config = here(&self.config);
+        self.load.model = here(&self.load.model);
+        self.load.prepare = self.load.prepare.as_deref().map(here);
+        for import in &mut self.imports {
+            *import = here(import);
+        }
+        self
     }
 }
 
@@ -242,10 +269,20 @@ fn derives((to, derived): (&String, &Derived)) -> Derives {
         Derived::Reshape(_) => ("Reshape", None),
         Derived::Transpose(_) => ("Transpose", None),
     };
+    let zeros = |place: usize| match derived {
+        Derived::Join(pieces) => matches!(pieces.get(place), Some(Piece::Zeros(_))),
+        _ => false,
+    };
+    let sources = derived.sources().into_iter().enumerate();
     Derives {
         to: to.clone(),
         kind,
-        sources: derived.sources().into_iter().map(str::to_owned).collect(),
+        sources: sources
+            .map(|(place, name)| Joined {
+                name: name.to_owned(),
+                zeros: zeros(place),
+            })
+            .collect(),
         part,
     }
 }

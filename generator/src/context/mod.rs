@@ -6,6 +6,7 @@ mod python;
 mod rust;
 mod shared;
 
+pub(crate) use adapter::AdapterContext;
 pub(crate) use names::{module, template_stem};
 pub(crate) use python::PythonContext;
 pub(crate) use rust::RustContext;

@@ -34,6 +34,16 @@ def forward(rms: float, largest: float, single: dict[str, float]) -> Bound:
     return Bound(K * single["rmse"] + FLOOR * rms, K_MAX * single["max_abs"] + FLOOR_MAX * largest)
 
 
+#: One unit in the last place of a number near 1, by what was computed in.
+UNITS = {"f32": FLOOR, "f16": 2.0**-10, "bf16": 2.0**-7}
+
+
+def forward_at(dtype: str, rms: float, largest: float, loss: dict[str, float]) -> Bound:
+    """The same at a lower precision; `loss` is what torch itself loses there."""
+    unit = UNITS[dtype]
+    return Bound(K * loss["rmse"] + unit * rms, K_MAX * loss["max_abs"] + FLOOR_MAX / FLOOR * unit * largest)
+
+
 def of_sum(bound: Bound, count):
     """The bound on the sum of `count` elements (a number or an array): |Σδ| ≤ count · rms(δ) for any δ."""
     return count * bound.rmse

@@ -10,7 +10,8 @@ use candle_nn::{Init, var_builder::SimpleBackend};
 
 use super::{
     Result,
-    names::{Derived, Match, Names},
+    names::{Derived, Match, Names, Piece},
+    trace::Weights,
 };
 
 /// The names asked for so far.
@@ -35,15 +36,30 @@ pub(super) struct Checkpoint {
     tensors: MmapedSafetensors,
     names: Names,
     asked: Asked,
+    /// Where to write down what was given, if anybody wants it.
+    traced: Option<Weights>,
 }
 
 impl Checkpoint {
-    pub(super) fn new(tensors: MmapedSafetensors, names: Names, asked: Asked) -> Self {
+    pub(super) fn new(
+        tensors: MmapedSafetensors,
+        names: Names,
+        asked: Asked,
+        traced: Option<Weights>,
+    ) -> Self {
         Self {
             tensors,
             names,
             asked,
+            traced,
         }
+    }
+
+    fn given(&self, name: &str, tensor: Tensor) -> Tensor {
+        if let Some(traced) = &self.traced {
+            traced.note(name, &tensor);
+        }
+        tensor
     }
 
     /// A weight by its name in the checkpoint.
@@ -63,8 +79,11 @@ impl Checkpoint {
     ) -> Result<Tensor> {
         let read = |source: &str| self.read(&found.fill(source), dtype, device);
         match how {
-            Derived::Join(sources) => {
-                let parts = sources.iter().map(|source| read(source));
+            Derived::Join(pieces) => {
+                let parts = pieces.iter().map(|piece| match piece {
+                    Piece::Of(source) => read(source),
+                    Piece::Zeros(like) => read(like)?.zeros_like(),
+                });
                 Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
             }
             Derived::Part { of, at, count } => {
@@ -99,10 +118,10 @@ impl SimpleBackend for Checkpoint {
         device: &Device,
     ) -> Result<Tensor> {
         let Some((how, found)) = self.names.derived(name) else {
-            let name = self.names.rename(name);
-            let tensor = SimpleBackend::get(&self.tensors, shape, &name, init, dtype, device)?;
-            self.asked.note(&name);
-            return Ok(tensor);
+            let saved = self.names.rename(name);
+            let tensor = SimpleBackend::get(&self.tensors, shape, &saved, init, dtype, device)?;
+            self.asked.note(&saved);
+            return Ok(self.given(name, tensor));
         };
         let tensor = self.derive(how, &found, Some(&shape), dtype, device)?;
         if tensor.shape() != &shape {
@@ -113,23 +132,25 @@ impl SimpleBackend for Checkpoint {
                 got,
             });
         }
-        Ok(tensor)
+        Ok(self.given(name, tensor))
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        match self.names.derived(name) {
-            None => self.read(&self.names.rename(name), dtype, device),
-            Some((how, found)) => self.derive(how, &found, None, dtype, device),
-        }
+        let tensor = match self.names.derived(name) {
+            None => self.read(&self.names.rename(name), dtype, device)?,
+            Some((how, found)) => self.derive(how, &found, None, dtype, device)?,
+        };
+        Ok(self.given(name, tensor))
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
         let has = |name: &str| self.tensors.contains_tensor(name);
         match self.names.derived(name) {
             None => has(&self.names.rename(name)),
-            Some((Derived::Join(sources), found)) => {
-                sources.iter().all(|source| has(&found.fill(source)))
-            }
+            Some((Derived::Join(pieces), found)) => pieces.iter().all(|piece| {
+                let (Piece::Of(name) | Piece::Zeros(name)) = piece;
+                has(&found.fill(name))
+            }),
             Some((
                 Derived::Part { of: source, .. }
                 | Derived::Norm(source)
@@ -150,7 +171,10 @@ mod tests {
     const NAMES: Names = Names {
         renames: &[("stem.", "embed.")],
         derives: &[
-            ("*.joined", Derived::Join(&["*.a", "*.b"])),
+            (
+                "*.joined",
+                Derived::Join(&[Piece::Of("*.a"), Piece::Zeros("*.b"), Piece::Of("*.b")]),
+            ),
             (
                 "*.second",
                 Derived::Part {
@@ -162,7 +186,10 @@ mod tests {
             ("*.norm", Derived::Norm("*.a")),
             ("*.flat", Derived::Reshape("*.a")),
             ("*.turned", Derived::Transpose("*.a")),
-            ("*.without", Derived::Join(&["*.a", "*.c"])),
+            (
+                "*.without",
+                Derived::Join(&[Piece::Of("*.a"), Piece::Of("*.c")]),
+            ),
         ],
     };
 
@@ -178,7 +205,7 @@ mod tests {
         candle_core::safetensors::save(&tensors, file.path())?;
         // SAFETY: nothing writes to the file while the test has it open.
         let tensors = unsafe { MmapedSafetensors::multi(&[file.path()])? };
-        Ok(Checkpoint::new(tensors, NAMES, asked.clone()))
+        Ok(Checkpoint::new(tensors, NAMES, asked.clone(), None))
     }
 
     fn get(checkpoint: &Checkpoint, shape: &[usize], name: &str) -> Result<Vec<f32>> {
@@ -193,7 +220,7 @@ mod tests {
         let table: &[(&str, &[usize], &[f32])] = &[
             ("stem.weight", &[1], &[5.]),
             ("0.b", &[1, 2], &[0., 1.]),
-            ("0.joined", &[3, 2], &[3., 4., 6., 8., 0., 1.]),
+            ("0.joined", &[4, 2], &[3., 4., 6., 8., 0., 0., 0., 1.]),
             ("0.second", &[1, 2], &[6., 8.]),
             ("0.norm", &[2, 1], &[5., 10.]),
             ("0.flat", &[4], &[3., 4., 6., 8.]),
@@ -210,7 +237,7 @@ mod tests {
     fn what_was_read_is_noted_by_the_checkpoints_names() -> Result<()> {
         let asked = Asked::default();
         let checkpoint = checkpoint(&asked)?;
-        get(&checkpoint, &[3, 2], "0.joined")?;
+        get(&checkpoint, &[4, 2], "0.joined")?;
         get(&checkpoint, &[1], "stem.weight")?;
         let names: Vec<_> = asked.names().into_iter().collect();
         assert_eq!(names, ["0.a", "0.b", "embed.weight"]);

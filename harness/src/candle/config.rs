@@ -34,19 +34,19 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Applies the translations and reads the config.
-pub(crate) fn read<T: DeserializeOwned>(
-    config: &Value,
-    translates: &[(&str, Field)],
-) -> std::result::Result<T, String> {
-    let translated = translate(config, translates)?;
-    serde_json::from_value(translated).map_err(|error| {
+/// Reads a config that has been translated.
+pub(super) fn read<T: DeserializeOwned>(config: Value) -> std::result::Result<T, String> {
+    serde_json::from_value(config).map_err(|error| {
         let name = std::any::type_name::<T>();
         format!("config.json cannot be read as {name}: {error}")
     })
 }
 
-fn translate(config: &Value, translates: &[(&str, Field)]) -> std::result::Result<Value, String> {
+/// transformers' config with the translations applied.
+pub(super) fn translate(
+    config: &Value,
+    translates: &[(&str, Field)],
+) -> std::result::Result<Value, String> {
     let mut translated = config.clone();
     for (target, field) in translates {
         let value = match field {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn json_is_read_by_dotted_path() {
-        let json: Json = read(&config(), &[]).expect("any JSON");
+        let json: Json = read(config()).expect("any JSON");
         assert_eq!(json.get::<usize>("hidden_size").ok(), Some(36));
         assert_eq!(json.get::<usize>("text_config.layers.1").ok(), Some(2));
         let missing = json
@@ -163,7 +163,7 @@ mod tests {
             #[expect(dead_code, reason = "only its absence matters")]
             vocab_size: usize,
         }
-        let error = read::<Config>(&config(), &[]).expect_err("a field is missing");
+        let error = read::<Config>(config()).expect_err("a field is missing");
         assert!(
             error.starts_with("config.json cannot be read as harness::candle::config"),
             "{error}"

@@ -8,13 +8,14 @@ mod model;
 mod names;
 mod native;
 mod tensors;
+mod trace;
 
 pub use candle_core::Result;
 
 pub use config::{Field, Json};
 pub use graph::{Graph, GraphSession, graph};
 pub use model::Model;
-pub use names::Derived;
+pub use names::{Derived, Piece};
 pub use native::{Native, NativeSession, native};
 pub use tensors::Tensors;
 

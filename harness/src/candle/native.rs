@@ -5,13 +5,15 @@ use std::{
     marker::PhantomData,
 };
 
-use candle_core::{DType, Device, safetensors::MmapedSafetensors};
+use camino::Utf8Path;
+use candle_core::{DType, Device, Tensor, safetensors::MmapedSafetensors};
 
 use super::{
     Model, Tensors, VarBuilder,
     checkpoint::{Asked, Checkpoint},
     config, device,
     names::Names,
+    trace::Trace,
 };
 use crate::{
     array,
@@ -80,8 +82,12 @@ impl<M: Model> Backend for Native<M> {
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
         };
-        let config =
-            config::read(&reference.manifest().config, M::TRANSLATES).map_err(Failure::load)?;
+        let config = config::translate(&reference.manifest().config, M::TRANSLATES)
+            .map_err(Failure::load)?;
+        let load_failure =
+            |error: candle_core::Error| Failure::load(without_backtrace(&error.to_string()));
+        let trace = Trace::begin(reference, precision, &config).map_err(load_failure)?;
+        let config = config::read(config).map_err(Failure::load)?;
         let path = reference.weights()?.path().to_owned();
         // SAFETY: the file is written once, under a name that holds its content's digest, and
         // replaced only by renaming another over it, which leaves this mapping alone.
@@ -94,12 +100,17 @@ impl<M: Model> Backend for Native<M> {
             renames: M::RENAMES,
             derives: M::DERIVES,
         };
-        let checkpoint = Checkpoint::new(tensors, names, asked.clone());
+        let traced = trace.as_ref().map(Trace::weights);
+        let checkpoint = Checkpoint::new(tensors, names, asked.clone(), traced);
         let weights = VarBuilder::from_backend(Box::new(checkpoint), dtype, device.clone());
-        let model = M::load(config, weights)
-            .map_err(|error| Failure::load(without_backtrace(&error.to_string())))?;
+        let model = M::load(config, weights);
+        if let Some(trace) = &trace {
+            let unread = unread(&path, &asked.names()).map_err(load_failure)?;
+            trace.built(unread).map_err(load_failure)?;
+        }
         Ok(NativeSession {
-            model,
+            model: model.map_err(load_failure)?,
+            trace,
             device,
             dtype,
             asked,
@@ -123,6 +134,14 @@ pub struct NativeSession<M> {
     device: Device,
     dtype: DType,
     asked: Asked,
+    trace: Option<Trace>,
+}
+
+/// The weights of a file that a model did not ask for.
+fn unread(path: &Utf8Path, asked: &BTreeSet<String>) -> super::Result<Vec<(String, Tensor)>> {
+    let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+    tensors.retain(|name, _| !asked.contains(name));
+    Ok(tensors.into_iter().collect())
 }
 
 impl<M: Model> Session for NativeSession<M> {
@@ -130,6 +149,9 @@ impl<M: Model> Session for NativeSession<M> {
         let failure =
             |error: candle_core::Error| Failure::run(without_backtrace(&error.to_string()));
         let inputs = Tensors::to_device(inputs, &self.device, self.dtype).map_err(failure)?;
+        if let Some(trace) = &self.trace {
+            trace.call(&inputs, position).map_err(failure)?;
+        }
         self.model
             .forward(&inputs, position)
             .and_then(|outputs| outputs.to_arrays())
@@ -137,7 +159,8 @@ impl<M: Model> Session for NativeSession<M> {
     }
 
     fn reset(&mut self) -> Result<(), Failure> {
-        self.model.reset().map_err(|error| {
+        let trace = self.trace.as_ref().map_or(Ok(()), Trace::reset);
+        trace.and_then(|()| self.model.reset()).map_err(|error| {
             Failure::run(format!("reset: {}", without_backtrace(&error.to_string())))
         })
     }

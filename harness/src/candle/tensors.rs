@@ -1,7 +1,8 @@
 //! Named candle tensors: what a binding reads and gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use camino::Utf8Path;
 use candle_core::{DType, Device, Tensor};
 
 use super::Result;
@@ -21,6 +22,12 @@ impl Tensors {
                 known.join(", ")
             ))
         })
+    }
+
+    /// Writes all of them to one file.
+    pub(super) fn save(&self, path: &Utf8Path) -> Result<()> {
+        let tensors: HashMap<_, _> = self.0.clone().into_iter().collect();
+        candle_core::safetensors::save(&tensors, path)
     }
 
     /// Moves arrays to a device; floats become what the model computes in.

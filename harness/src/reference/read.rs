@@ -32,7 +32,7 @@ const GRAPH: &str = "graph.onnx.xz";
 
 /// More elements than any tiny case has, in all its tensors together: what asks for more is refused
 /// before it is allocated.
-const MOST_ELEMENTS: usize = 1 << 23;
+const MOST_ELEMENTS: usize = 1 << 24;
 
 /// A graph without weights unpacks to less, in bytes.
 const LARGEST_GRAPH: u64 = 1 << 25;

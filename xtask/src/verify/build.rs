@@ -34,7 +34,7 @@ struct Target {
 pub(super) const SMOKE: &str = "smoke";
 
 /// Builds the test binaries of these names; cargo's own progress goes to standard error.
-pub(super) fn binaries(
+pub(crate) fn binaries(
     workspace: &Workspace,
     names: &[&str],
     device: Device,

@@ -24,6 +24,7 @@ use camino::Utf8PathBuf;
 use model_registry::{Category, Family, Registry};
 
 pub use backend::{Backend, Device};
+pub(crate) use build::binaries;
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},

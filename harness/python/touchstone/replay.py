@@ -1,0 +1,164 @@
+"""What PyTorch gives for the calls that a check made of candle: the numbers that a reproduction is held against.
+
+    python -m touchstone.replay --root . --last-position logits FOLDER
+
+The folder holds what `harness/src/candle/trace.rs` wrote; `calls.json` and `expected.safetensors` are added.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from touchstone import live  # first: it sets the number of threads before torch starts
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from touchstone import bounds, metrics, reference
+from touchstone.case import Case
+from touchstone.paths import workspace_root
+from touchstone.recording import emitted, precision
+
+#: torch's type for what candle computed in.
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass
+class Model:
+    """One model that the check built, and what its cache has seen since it was last emptied."""
+
+    dtype: str
+    weights: str
+    reset: bool = False
+    seen: list[dict[str, np.ndarray]] = field(default_factory=list)
+
+
+class PyTorch:
+    """A case's model with its reference's weights, in each precision that is asked for."""
+
+    def __init__(self, case: Case, root: Path) -> None:
+        self.case, recorded = case, reference.read(case, root)
+        self.folder = Path(tempfile.mkdtemp(prefix="touchstone-"))
+        save_file(recorded.weights(), self.folder / "model.safetensors", metadata={"format": "pt"})
+        (self.folder / "config.json").write_text(json.dumps(recorded.manifest["config"]))
+        self.models: dict[torch.dtype, torch.nn.Module] = {}
+
+    def model(self, dtype: torch.dtype) -> torch.nn.Module:
+        if dtype not in self.models:
+            if dtype == torch.float64:
+                with precision.float64():
+                    self.models[dtype] = live.loaded(self.case, self.folder, dtype)
+                precision.widen_constants(self.models[dtype])
+            else:
+                self.models[dtype] = live.loaded(self.case, self.folder, dtype)
+        return self.models[dtype]
+
+    def run(self, arrays: dict[str, np.ndarray], dtype: torch.dtype) -> dict[str, np.ndarray]:
+        if dtype != torch.float64:
+            return live.run(self.case, self.model(dtype), arrays, dtype)
+        with precision.float64():
+            return live.run(self.case, self.model(dtype), arrays, dtype)
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="touchstone.replay")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--root", type=Path, default=workspace_root(), help="the workspace")
+    parser.add_argument("--last-position", nargs="*", default=[], metavar="OUTPUT", help="what candle gives for the last position alone")
+    options = parser.parse_args(arguments)
+    lines = [json.loads(line) for line in (options.folder / "calls.ndjson").read_text().splitlines()]
+    name = next(line["case"] for line in lines if "case" in line)
+    (case,) = emitted.cases(options.root / "generated" / "python", [name])
+    torch_models = PyTorch(case, options.root)
+    try:
+        calls, tensors = replayed(case, torch_models, lines, options)
+    finally:
+        torch_models.close()
+    save_file(tensors, options.folder / "expected.safetensors")
+    (options.folder / "calls.json").write_text(json.dumps(calls, indent=1) + "\n")
+    return 0
+
+
+def replayed(case: Case, torch_models: PyTorch, lines: list[dict], options: argparse.Namespace):
+    """The calls in order, each with what PyTorch gives, and those numbers."""
+    models: dict[int, Model] = {}
+    calls, tensors = [], {}
+    for line in lines:
+        if "case" in line:
+            models[line["model"]] = Model(line["dtype"], line["weights"])
+            continue
+        model = models[line["model"]]
+        if line.get("reset"):
+            model.reset, model.seen = True, []
+            continue
+        arrays = read_inputs(options.folder / line["inputs"])
+        if line["position"] == 0:
+            model.seen = []
+        model.seen.append(arrays)
+        call = {**line, "dtype": model.dtype, "weights": model.weights, "reset": model.reset}
+        model.reset = False
+        try:
+            call["expected"], numbers = expected(case, torch_models, model, options.last_position)
+            tensors |= {f"{len(calls)}/{name}": array for name, array in numbers.items()}
+        except Exception as error:  # noqa: BLE001 - whatever PyTorch raises is what it gives
+            call["error"] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        calls.append(call)
+    return calls, tensors
+
+
+def read_inputs(path: Path) -> dict[str, np.ndarray]:
+    """Integers as int64, whatever candle takes them as; floats as float32, whatever candle computes in."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    return {name: (t.float() if t.is_floating_point() else t.to(torch.int64)).numpy() for name, t in tensors.items()}
+
+
+def expected(case: Case, torch_models: PyTorch, model: Model, last_position: list[str]):
+    """The bound and the numbers of every output, for the positions that candle was asked for."""
+    arrays = whole(case, model.seen)
+    truth = torch_models.run(arrays, torch.float64)
+    lower = torch_models.run(arrays, DTYPES[model.dtype])
+    asked, before = lengths(case, model.seen)
+    stated, numbers = {}, {}
+    for name, value in truth.items():
+        other = lower[name]
+        bound = bounds.forward_at(model.dtype, metrics.root_mean_square(value), float(np.abs(value).max()), metrics.statistics(value, other))
+        axes = case.outputs[name]
+        if case.decodes_along in axes:
+            axis = axes.index(case.decodes_along)
+            first = -1 if name in last_position else before
+            value = np.take(value, range(value.shape[axis])[first:] if asked else [], axis=axis)
+        numbers[name] = np.ascontiguousarray(value, dtype=np.float64)
+        stated[name] = {"max_abs": bound.max_abs, "rmse": bound.rmse}
+    return stated, numbers
+
+
+def whole(case: Case, seen: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The inputs of all calls since the cache was emptied, as one call without a cache."""
+    arrays = dict(seen[-1])
+    for name in arrays:
+        axes = case.inputs[name].axes
+        if case.decodes_along in axes:
+            arrays[name] = np.concatenate([call[name] for call in seen], axis=axes.index(case.decodes_along))
+    return arrays
+
+
+def lengths(case: Case, seen: list[dict[str, np.ndarray]]) -> tuple[int, int]:
+    """How many positions the last call asks for, and how many came before it."""
+    for name, array in seen[-1].items():
+        axes = case.inputs[name].axes
+        if case.decodes_along in axes:
+            axis = axes.index(case.decodes_along)
+            return array.shape[axis], sum(call[name].shape[axis] for call in seen[:-1])
+    return 1, 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,98 @@
+//! `repro`: a finding as a project that runs without this repository.
+
+pub mod project;
+mod subject;
+mod trace;
+pub mod upstream;
+
+use std::fs;
+
+use anyhow::Context;
+use camino::Utf8PathBuf;
+
+pub use subject::Subject;
+
+use crate::{
+    exit::{Exit, Failure, Result},
+    output, sources,
+    workspace::Workspace,
+};
+use project::Project;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask repro t5-tied-head                         the reproduction of a finding
+  cargo xtask repro t5.lm-head forward_matches_reference any check of a case on candle
+  cargo xtask repro t5-tied-head --fixed --run           the same with the fix that the finding proposes
+
+What is written needs Rust (or Python) and nothing of this repository: the model's config and weights as
+candle reads them, the calls that the check made, and what PyTorch gives for each. Running it ends with
+code 1 while candle's numbers are not PyTorch's.
+Needs PyTorch and transformers; makes target/python/recorder from the pins the first time.";
+
+/// Write a project that repeats a check without this repository.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A finding of docs/findings, or a case such as t5.lm-head.
+    #[arg(value_name = "FINDING|CASE")]
+    subject: String,
+    /// The check of the case.
+    #[arg(value_name = "CHECK")]
+    check: Option<String>,
+    /// Where to write it; below target/touchstone/repro if not given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<Utf8PathBuf>,
+    /// Against a copy of the package with the changes that the finding proposes.
+    #[arg(long)]
+    fixed: bool,
+    /// Build and run it as well.
+    #[arg(long)]
+    run: bool,
+}
+
+/// Writes, and runs if asked to.
+pub fn run(workspace: &Workspace, args: &Args) -> Result {
+    let registry = sources::registry(workspace)?;
+    let findings = sources::findings(workspace)?;
+    let subject = Subject::find(&registry, &findings, &args.subject, args.check.as_deref())?;
+    let edits = match (args.fixed, subject.finding()) {
+        (false, _) => &[],
+        (true, Some(finding)) if !finding.head.fix.is_empty() => std::slice::from_ref(finding),
+        (true, _) => {
+            let message = format!("no finding proposes a fix for `{}`", args.subject);
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    };
+    let folder = match &args.out {
+        Some(folder) => camino::absolute_utf8(folder).context("no such folder")?,
+        None => scratch(workspace).join(subject.name()),
+    };
+    if args.out.is_some() && folder.exists() {
+        let message = format!("{folder} exists [name a folder that does not]");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
+    }
+    let project = Project::write(workspace, &registry, &subject, &folder)?;
+    for copy in upstream::patched(workspace, edits, &folder)? {
+        project.patch(&copy)?;
+    }
+    if !args.run {
+        let shown = workspace.relative(&folder);
+        output::say(format_args!("{shown}: {}", project.command_line()));
+        return Ok(Exit::Ok);
+    }
+    let status = project.run(&scratch(workspace).join("target"), workspace)?;
+    Ok(if status == Some(0) {
+        Exit::Ok
+    } else {
+        Exit::Unexpected
+    })
+}
+
+/// Where reproductions are written and built.
+pub fn scratch(workspace: &Workspace) -> Utf8PathBuf {
+    workspace.scratch().join("repro")
+}

@@ -1,0 +1,52 @@
+//! A check run once more, written down by the harness, with what PyTorch gives for each of its calls.
+
+use std::fs;
+
+use anyhow::Context;
+use camino::Utf8Path;
+
+use super::subject::Check;
+use crate::{
+    exit::{Exit, Failure, Result},
+    python::{self, Environment},
+    verify::{Device, binaries, launch::Launcher},
+    workspace::Workspace,
+};
+
+/// Fills `folder` with config, weights, inputs and expected numbers.
+pub(super) fn write(workspace: &Workspace, check: &Check<'_>, folder: &Utf8Path) -> Result<()> {
+    workspace.make_folder(folder)?;
+    let category = check.test.category.as_str();
+    let binaries = binaries(workspace, &[category], Device::Cpu)?;
+    let Some(binary) = binaries.get(category) else {
+        let message = format!("cargo built no test binary `{category}`");
+        return Err(Failure::new(Exit::BuildFailed, message));
+    };
+    let mut command =
+        Launcher::rust(workspace, binary).command(std::slice::from_ref(&check.test), 1);
+    command.env("TOUCHSTONE_TRACE", folder);
+    // Its verdict is no matter here: what it did is.
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {binary}"))?;
+    let calls = folder.join("calls.ndjson");
+    if !calls.exists() {
+        let message = format!(
+            "the check left no trace of a model\n{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        return Err(Failure::new(Exit::Unexpected, message));
+    }
+    let mut replay = python::module(workspace, Environment::Recorder, "touchstone.replay")?;
+    replay.args([folder.as_str(), "--root", workspace.root.as_str()]);
+    if let Some(binding) = check.case.candle {
+        replay.arg("--last-position").args(&binding.last_position);
+    }
+    let status = replay.status().context("cannot start Python")?;
+    if !status.success() {
+        let message = "PyTorch could not repeat the calls; its messages are above";
+        return Err(Failure::new(Exit::Setup, message));
+    }
+    fs::remove_file(&calls).with_context(|| format!("cannot remove {calls}"))?;
+    Ok(())
+}

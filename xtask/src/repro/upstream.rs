@@ -1,0 +1,160 @@
+//! A published package with the changes that findings propose.
+
+use std::{collections::BTreeMap, fs};
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+use model_registry::{Edit, Finding};
+use serde::Deserialize;
+use walkdir::WalkDir;
+
+use crate::{
+    exit::{Exit, Failure, Result},
+    workspace::Workspace,
+};
+
+/// A changed copy of a package.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    /// The package's name.
+    pub package: String,
+    /// Where the copy is.
+    pub folder: Utf8PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    manifest_path: Utf8PathBuf,
+}
+
+/// Copies each package that the findings change to a folder of its name below `folder`, and changes it.
+pub fn patched(
+    workspace: &Workspace,
+    findings: &[Finding],
+    folder: &Utf8Path,
+) -> Result<Vec<Copy>> {
+    let mut by_package: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for finding in findings.iter().filter(|page| !page.head.fix.is_empty()) {
+        let package = (finding.head.package.as_str(), finding.head.version.as_str());
+        by_package.entry(package).or_default().push(finding);
+    }
+    if by_package.is_empty() {
+        return Ok(Vec::new());
+    }
+    let packages = metadata(workspace)?;
+    let mut copies = Vec::new();
+    for ((package, version), findings) in by_package {
+        let known = |known: &&Package| known.name == package && known.version == version;
+        let Some(source) = packages.iter().find(known) else {
+            let message = format!("{package} {version} is not among what this workspace builds");
+            return Err(Failure::new(Exit::InvalidRegistry, message));
+        };
+        let source = source.manifest_path.parent().unwrap_or(Utf8Path::new("."));
+        let target = folder.join(package);
+        copy(source, &target)?;
+        change(&target, &findings)?;
+        copies.push(Copy {
+            package: package.to_owned(),
+            folder: target,
+        });
+    }
+    Ok(copies)
+}
+
+fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
+    let output = workspace
+        .cargo()
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(Exit::Setup, said));
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("cargo metadata is no JSON of packages")?;
+    Ok(metadata.packages)
+}
+
+fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
+    if target.exists() {
+        fs::remove_dir_all(target).with_context(|| format!("cannot remove {target}"))?;
+    }
+    for entry in WalkDir::new(source) {
+        let entry = entry.with_context(|| format!("cannot read {source}"))?;
+        let path = Utf8Path::from_path(entry.path()).context("a path that is not UTF-8")?;
+        let to = target.join(path.strip_prefix(source).unwrap_or(path));
+        let done = if entry.file_type().is_dir() {
+            fs::create_dir_all(&to)
+        } else {
+            fs::copy(path, &to).map(|_| ())
+        };
+        done.with_context(|| format!("cannot copy {path} to {to}"))?;
+    }
+    Ok(())
+}
+
+/// Makes the edits of all findings in the files of a folder.
+fn change(folder: &Utf8Path, findings: &[&Finding]) -> Result<()> {
+    let mut by_file: BTreeMap<&Utf8Path, Vec<(&Finding, &Edit)>> = BTreeMap::new();
+    for finding in findings {
+        for edit in &finding.head.fix {
+            by_file.entry(&edit.file).or_default().push((finding, edit));
+        }
+    }
+    for (file, edits) in by_file {
+        let path = folder.join(file);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let text = edited(&text, &edits)?;
+        fs::write(&path, text).with_context(|| format!("cannot write {path}"))?;
+    }
+    Ok(())
+}
+
+/// A file's text with all edits made; each is looked up in the text as it was.
+fn edited(text: &str, edits: &[(&Finding, &Edit)]) -> Result<String> {
+    let mut places = Vec::new();
+    for (finding, edit) in edits {
+        let fault = |what: &str| {
+            let message = format!(
+                "{}: {}:{}: {what}: `{}`",
+                finding.path(),
+                edit.file,
+                edit.line,
+                edit.replace
+            );
+            Failure::new(Exit::InvalidRegistry, message)
+        };
+        let start: usize = text
+            .split_inclusive('\n')
+            .take(edit.line - 1)
+            .map(str::len)
+            .sum();
+        let line = text[start..].lines().next().unwrap_or_default();
+        let found = text[start..].find(edit.replace.as_str());
+        let Some(offset) = found.filter(|offset| *offset <= line.len()) else {
+            return Err(fault("no such text starts in that line"));
+        };
+        let place = start + offset..start + offset + edit.replace.len();
+        places.push((place, edit, fault("another finding changes the same text")));
+    }
+    places.sort_by_key(|(place, _, _)| place.start);
+    let mut changed = String::new();
+    let mut done = 0;
+    for (place, edit, overlap) in places {
+        if place.start < done {
+            return Err(overlap);
+        }
+        changed += &text[done..place.start];
+        changed += &edit.with;
+        done = place.end;
+    }
+    Ok(changed + &text[done..])
+}
