@@ -24,6 +24,8 @@ LOCAL = {
     "gemma3_text": {"full_attention": "rope_theta", "sliding_attention": "rope_local_base_freq"},
     "modernbert": {"full_attention": "global_rope_theta", "sliding_attention": "local_rope_theta"},
 }
+#: Kinds of layers that transformers 4 called otherwise.
+LAYERS = {"granitemoehybrid": {"full_attention": "attention", "linear_attention": "mamba"}}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,6 +71,9 @@ def older(kind: type, newer: dict[str, Any]) -> Any:
     given |= rope(newer, known)
     if "dtype" in newer:
         given["dtype"] = newer["dtype"]
+    names = LAYERS.get(newer.get("model_type"), {})
+    if names and "layer_types" in given:
+        given["layer_types"] = [names.get(layer, layer) for layer in given["layer_types"]]
     given.pop("model_type", None)
     return kind(**given)
 
