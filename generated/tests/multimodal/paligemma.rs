@@ -137,11 +137,6 @@ mod on_candle {
     }
 
     #[test]
-    fn reads_config_of_transformers_4() {
-        check::reads_config_of_transformers_4(&PALIGEMMA, candle::native::<Native>());
-    }
-
-    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&PALIGEMMA, candle::native::<Native>());
     }

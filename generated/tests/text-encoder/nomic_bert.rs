@@ -100,11 +100,6 @@ mod on_candle {
     }
 
     #[test]
-    fn reads_config_of_transformers_4() {
-        check::reads_config_of_transformers_4(&NOMIC_BERT, candle::native::<Native>());
-    }
-
-    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&NOMIC_BERT, candle::native::<Native>());
     }

@@ -29,9 +29,10 @@ LAYERS = {"granitemoehybrid": {"full_attention": "attention", "linear_attention"
 #: Fields that a type of transformers 4 takes without declaring them.
 UNDECLARED = {
     "deberta-v2": ("norm_rel_ebd", "position_buckets", "share_att_key", "conv_kernel_size", "conv_act"),
-    "paligemma": ("vocab_size",),
     "qwen3_moe": ("head_dim",),
 }
+#: Fields that transformers 5 writes under another name: its own → the older one.
+RENAMED = {"qwen3_moe": {"num_local_experts": "num_experts"}}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,6 +75,7 @@ def older(kind: type, newer: dict[str, Any]) -> Any:
     for name, value in given.items():
         if isinstance(value, dict) and (part := part_of(parts, name, value)):
             given[name] = older(part, value).to_dict()
+    given |= {old: newer[new] for new, old in RENAMED.get(newer.get("model_type"), {}).items() if new in newer}
     given |= rope(newer, known)
     if "dtype" in newer:
         given["dtype"] = newer["dtype"]
