@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
+    protoc,
     python::Environment,
     sources,
     workspace::Workspace,
@@ -28,6 +29,7 @@ use crate::{
 pub struct Project {
     folder: Utf8PathBuf,
     language: Language,
+    needs_protoc: bool,
     /// The calls that PyTorch has not repeated yet.
     open: Option<Utf8PathBuf>,
 }
@@ -37,6 +39,10 @@ enum Language {
     Rust,
     Python,
 }
+
+/// The package that this workspace does not build itself, and the one of its folders that does.
+pub(super) const ONNX: &str = "candle-onnx";
+pub(super) const BENCH: &str = "harness/graph/bench";
 
 /// The script of a Python reproduction.
 const SCRIPT: &str = "reproduce.py";
@@ -56,8 +62,11 @@ impl Project {
             fs::write(&path, text).with_context(|| format!("cannot write {path}"))?;
             Ok::<_, Failure>(())
         };
+        let needs_protoc =
+            matches!(subject, Subject::Program(finding, _) if finding.head.package == ONNX);
         let lock = || {
-            let lock = workspace.root.join("Cargo.lock");
+            let from = if needs_protoc { BENCH } else { "." };
+            let lock = workspace.root.join(from).join("Cargo.lock");
             fs::copy(&lock, folder.join("Cargo.lock"))
                 .with_context(|| format!("cannot copy {lock}"))?;
             Ok::<_, Failure>(())
@@ -96,6 +105,7 @@ impl Project {
         Ok(Self {
             folder: folder.to_owned(),
             language,
+            needs_protoc,
             open,
         })
     }
@@ -149,6 +159,9 @@ impl Project {
                 let mut command = Command::new(crate::workspace::cargo());
                 command.args(["run", "--quiet"]);
                 command.env("CARGO_TARGET_DIR", target);
+                if self.needs_protoc {
+                    command.env("PROTOC", protoc::script(workspace)?);
+                }
                 command
             }
             Language::Python => {

@@ -8,6 +8,7 @@ use model_registry::{Edit, Finding, Findings};
 use serde::Deserialize;
 use walkdir::WalkDir;
 
+use super::project::BENCH;
 use crate::{
     exit::{Exit, Failure, Result},
     workspace::Workspace,
@@ -173,19 +174,29 @@ fn source<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8Path
     }
 }
 
+/// Where cargo keeps the sources of what this workspace builds, and its bench of graphs.
 fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
-    let output = workspace
-        .cargo()
-        .args(["metadata", "--format-version", "1", "--locked"])
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(Exit::Setup, said));
+    let mut packages = Vec::new();
+    for folder in [".", BENCH] {
+        let output = workspace
+            .cargo()
+            .args(["metadata", "--format-version", "1", "--locked"])
+            .args([
+                "--all-features",
+                "--manifest-path",
+                &format!("{folder}/Cargo.toml"),
+            ])
+            .output()
+            .context("cannot start cargo")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(Failure::new(Exit::Setup, said));
+        }
+        let metadata: Metadata = serde_json::from_slice(&output.stdout)
+            .context("cargo metadata is no JSON of packages")?;
+        packages.extend(metadata.packages);
     }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("cargo metadata is no JSON of packages")?;
-    Ok(metadata.packages)
+    Ok(packages)
 }
 
 fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
