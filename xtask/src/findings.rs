@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, process::Output};
 
 use anyhow::Context;
 use camino::Utf8Path;
+use generator::Detail;
 use model_registry::{Finding, Findings, Registry};
 
 use crate::{
@@ -121,7 +122,7 @@ fn tried(
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
     }
-    let project = Project::write(workspace, registry, &subject, &folder)?;
+    let project = Project::write(workspace, registry, &subject, Detail::Outputs, &folder)?;
     let published = ran(workspace, &project, &folder)?;
     let fixed = if finding.head.fix.is_empty() {
         None

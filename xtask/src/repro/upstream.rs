@@ -51,14 +51,9 @@ pub fn patched(
     let packages = metadata(workspace)?;
     let mut copies = Vec::new();
     for ((package, version), findings) in by_package {
-        let known = |known: &&Package| known.name == package && known.version == version;
-        let Some(source) = packages.iter().find(known) else {
-            let message = format!("{package} {version} is not among what this workspace builds");
-            return Err(Failure::new(Exit::InvalidRegistry, message));
-        };
-        let source = source.manifest_path.parent().unwrap_or(Utf8Path::new("."));
+        let source = source(&packages, package, version)?;
         let target = folder.join(package);
-        copy(source, &target)?;
+        copy(&source, &target)?;
         change(&target, &findings)?;
         copies.push(Copy {
             package: package.to_owned(),
@@ -66,6 +61,25 @@ pub fn patched(
         });
     }
     Ok(copies)
+}
+
+/// Where cargo keeps a published package that this workspace builds.
+pub(super) fn published(
+    workspace: &Workspace,
+    package: &str,
+    version: &str,
+) -> Result<Utf8PathBuf> {
+    source(&metadata(workspace)?, package, version)
+}
+
+fn source(packages: &[Package], name: &str, version: &str) -> Result<Utf8PathBuf> {
+    let known = |known: &&Package| known.name == name && known.version == version;
+    let Some(package) = packages.iter().find(known) else {
+        let message = format!("{name} {version} is not among what this workspace builds");
+        return Err(Failure::new(Exit::InvalidRegistry, message));
+    };
+    let manifest = &package.manifest_path;
+    Ok(manifest.parent().unwrap_or(Utf8Path::new(".")).to_owned())
 }
 
 fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
@@ -83,7 +97,7 @@ fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
     Ok(metadata.packages)
 }
 
-fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
+pub(super) fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
     if target.exists() {
         fs::remove_dir_all(target).with_context(|| format!("cannot remove {target}"))?;
     }
