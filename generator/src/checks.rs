@@ -41,6 +41,8 @@ pub enum Need {
     Growth,
     /// Weights that can be loaded at half precision.
     HalfPrecision,
+    /// A config that is read from JSON.
+    JsonConfig,
 }
 
 impl Need {
@@ -54,6 +56,7 @@ impl Need {
             Self::Logits => "no logits are given along the axis that grows",
             Self::Growth => "an input along the axis has no rule to grow by",
             Self::HalfPrecision => "the recorded graph is float32",
+            Self::JsonConfig => "no config is read from JSON",
         }
     }
 }
@@ -147,6 +150,8 @@ pub(crate) const CHECKS: &[Check] = &[
     Check::of("silence_stays_finite", HEARING),
     Check::of("each_stream_matters", OF_MANY_STREAMS),
     Check::of("half_precision_within_bound", Architecture::ALL).needs(&[Need::HalfPrecision]),
+    Check::of("reads_config_of_transformers_5", Architecture::ALL).needs(&[Need::JsonConfig]),
+    Check::of("reads_config_of_transformers_4", Architecture::ALL).needs(&[Need::JsonConfig]),
     Check::of("refuses_bad_input", Architecture::ALL),
 ];
 

@@ -63,6 +63,7 @@ pub(crate) struct Way<'a> {
     pub(crate) inputs: Vec<String>,
     pub(crate) outputs: Vec<String>,
     pub(crate) caches: bool,
+    pub(crate) reads_json: bool,
 }
 
 /// A check to be emitted: its name, and the axis that it is told.
@@ -121,6 +122,7 @@ impl Way<'_> {
             }),
             Need::Growth => self.axis().is_some_and(|along| grows(self.case, along)),
             Need::HalfPrecision => self.backend == CANDLE,
+            Need::JsonConfig => self.reads_json,
         }
     }
 

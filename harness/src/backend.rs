@@ -7,6 +7,7 @@ use std::{
 };
 
 use evidence::Outcome;
+use serde_json::Value;
 
 use crate::{array::Tensors, reference::Reference};
 
@@ -48,6 +49,16 @@ pub trait Backend {
             Precision::F32 => self.load(reference, device),
             _ => Err(Failure::refused("computes in f32 only")),
         }
+    }
+
+    /// The same from a `config.json` of somebody else's, with nothing done to it.
+    fn load_from(
+        &self,
+        _reference: &Reference,
+        _device: Device,
+        _config: &Value,
+    ) -> Result<Self::Session, Failure> {
+        Err(Failure::refused("is not built from a config"))
     }
 
     /// The weights that a loaded model has read, by their names in the checkpoint.

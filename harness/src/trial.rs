@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::{
     array::{Array, Tensors},
     backend::{Backend, Capabilities, Device, Failure, Precision, Session},
@@ -78,6 +80,24 @@ impl<S: Session> Trial<S> {
         Ok(Self {
             session: self.session.beside(another.session.into_inner()),
             ..another
+        })
+    }
+
+    /// The same model built from another config, with nothing done to it.
+    pub(crate) fn from_config<B: Backend<Session = S>>(
+        &self,
+        backend: &B,
+        config: &Value,
+    ) -> Result<Self, Failure> {
+        let load = || backend.load_from(&self.reference, self.device, config);
+        let session = panics::catch(load)
+            .unwrap_or_else(|said| Err(Failure::load(format!("panicked: {said}"))))?;
+        Ok(Self {
+            reference: Arc::clone(&self.reference),
+            capabilities: self.capabilities.clone(),
+            session: self.session.beside(session),
+            device: self.device,
+            precisions: self.precisions.clone(),
         })
     }
 

@@ -301,3 +301,57 @@ fn an_absent_device_is_not_run() {
         "this build has no cuda (build with `--features harness/cuda`)"
     );
 }
+
+/// What came of the check of the config that transformers 4 wrote; `older` is that config.
+fn with_older_config(older: Option<&str>) -> Record {
+    let fixture = Fixture::new(&ENCODER);
+    if let Some(older) = older {
+        let folder = fixture.site.root.join("snapshots/older-configs");
+        std::fs::create_dir_all(&folder).expect("writable");
+        std::fs::write(folder.join("toy.json"), older).expect("writable");
+    }
+    let backend = candle::native::<Toy<RIGHT>>();
+    fixture.examine("reads_config_of_transformers_4", &backend, |trial| {
+        check::reads_config_of_transformers_4::examine(trial, &backend)
+    })
+}
+
+#[test]
+fn a_config_as_it_is_written_is_read_or_not() {
+    let fixture = Fixture::new(&ENCODER);
+    let backend = candle::native::<Toy<RIGHT>>();
+    let newer = fixture.examine("reads_config_of_transformers_5", &backend, |trial| {
+        check::reads_config_of_transformers_5::examine(trial, &backend)
+    });
+    let right =
+        format!(r#"{{"vocab_size": {VOCABULARY}, "window": 4096, "hidden_size": {HIDDEN}}}"#);
+    let table = [
+        (
+            newer,
+            Outcome::LoadFailed,
+            "the config has no field `vocab_size`",
+        ),
+        (with_older_config(Some(&right)), Outcome::Pass, ""),
+        (
+            with_older_config(Some("{}")),
+            Outcome::LoadFailed,
+            "the config has no field `vocab_size`",
+        ),
+        (
+            with_older_config(Some("{")),
+            Outcome::LoadFailed,
+            "snapshots/older-configs/toy.json: EOF while parsing an object at line 1 column 1",
+        ),
+    ];
+    for (record, outcome, said) in table {
+        assert_eq!((record.outcome, record.detail.as_str()), (outcome, said));
+    }
+    let absent = with_older_config(None);
+    assert_eq!(absent.outcome, Outcome::NotRun);
+    assert!(
+        absent
+            .detail
+            .ends_with("[cargo xtask record --older-configs]"),
+        "{absent:#?}"
+    );
+}

@@ -33,6 +33,8 @@ pub const CHECKS: &[&str] = &[
     "later_tokens_do_not_matter",
     "left_padding_changes_nothing",
     "padding_changes_nothing",
+    "reads_config_of_transformers_4",
+    "reads_config_of_transformers_5",
     "reads_every_weight",
     "refuses_bad_input",
     "resolution_follows_config",

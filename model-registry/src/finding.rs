@@ -234,6 +234,13 @@ fn program(body: &str) -> Option<Program> {
         .or_else(|| block("python").map(Program::Python))
 }
 
+impl From<Vec<Finding>> for Findings {
+    fn from(mut pages: Vec<Finding>) -> Self {
+        pages.sort_by(|a, b| a.name.cmp(&b.name));
+        Self { pages }
+    }
+}
+
 impl Findings {
     /// Reads every page below the workspace's root; without the folder there is none.
     pub fn load(root: &Utf8Path) -> Result<Self, Errors> {
@@ -254,7 +261,6 @@ impl Findings {
                 names.push(name);
             }
         }
-        names.sort();
         let mut pages = Vec::new();
         let mut faults = Vec::new();
         for name in names {
@@ -265,7 +271,7 @@ impl Findings {
             }
         }
         Errors::check(faults)?;
-        Ok(Self { pages })
+        Ok(pages.into())
     }
 
     /// All of them, sorted by name.

@@ -42,7 +42,7 @@ pub enum Verb {
     Bless(bless::Args),
     /// Show what differs between two runs.
     Diff(diff::Args),
-    /// Write docs/checks.md: check by architecture by backend.
+    /// Write what is known for readers: a page of checks, one a category, one a backend.
     Docs(docs::Args),
     /// Write docs/operators.md: which operators of the ONNX standard candle-graph runs.
     Operators(operators::Args),

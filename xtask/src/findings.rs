@@ -2,10 +2,9 @@
 
 mod index;
 
-use std::{collections::BTreeMap, process::Output};
+use std::{collections::BTreeMap, fs, process::Output};
 
 use anyhow::Context;
-use camino::Utf8Path;
 use generator::Detail;
 use model_registry::{Finding, Findings, Registry};
 
@@ -60,13 +59,20 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let chosen = chosen(&findings, &args.names)?;
     let copies = copies(workspace, &findings)?;
     let mut progress = Progress::new(chosen.len(), "findings");
-    let mut unexpected = Vec::new();
+    let mut projects = Vec::new();
     for finding in chosen {
+        progress.doing(format_args!("writing {}", finding.name));
+        projects.push((finding, written(workspace, &registry, finding)?));
+    }
+    progress.doing("PyTorch");
+    Project::complete(workspace, projects.iter().map(|(_, project)| project))?;
+    let mut unexpected = Vec::new();
+    for (finding, project) in projects {
         if interrupt::requested() {
             return Ok(Exit::Interrupted);
         }
         progress.doing(&finding.name);
-        let state = tried(workspace, &registry, finding, &copies)?;
+        let state = tried(workspace, finding, &project, &copies)?;
         let line = format!("{}: {state}", finding.name);
         if !state.is_as_it_should_be() {
             progress.note(&line);
@@ -110,33 +116,47 @@ fn copies(workspace: &Workspace, findings: &Findings) -> Result<Vec<Copy>> {
     )
 }
 
-/// What becomes of a finding's reproduction.
-fn tried(
-    workspace: &Workspace,
-    registry: &Registry,
-    finding: &Finding,
-    copies: &[Copy],
-) -> Result<State> {
+/// A finding's project, written anew.
+fn written(workspace: &Workspace, registry: &Registry, finding: &Finding) -> Result<Project> {
     let subject = Subject::of(registry, finding)?;
     let folder = scratch(workspace).join(&finding.name);
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
     }
-    let project = Project::write(workspace, registry, &subject, Detail::Outputs, &folder)?;
-    let published = ran(workspace, &project, &folder)?;
-    let fixed = if finding.head.fix.is_empty() {
-        None
-    } else {
-        for copy in copies {
-            project.patch(copy)?;
-        }
-        Some(ran(workspace, &project, &folder)?)
-    };
-    Ok(State { published, fixed })
+    Project::write(workspace, registry, &subject, Detail::Outputs, &folder)
+}
+
+/// What becomes of a finding's reproduction.
+fn tried(
+    workspace: &Workspace,
+    finding: &Finding,
+    project: &Project,
+    copies: &[Copy],
+) -> Result<State> {
+    let published = ran(workspace, project, finding, "published")?;
+    if finding.head.fix.is_empty() {
+        return Ok(State {
+            published,
+            fixed: None,
+        });
+    }
+    for copy in copies {
+        project.patch(copy)?;
+    }
+    let fixed = ran(workspace, project, finding, "fixed")?;
+    Ok(State {
+        published,
+        fixed: Some(fixed),
+    })
 }
 
 /// The exit code of a run; what it said stands beside the project.
-fn ran(workspace: &Workspace, project: &Project, folder: &Utf8Path) -> Result<Option<i32>> {
+fn ran(
+    workspace: &Workspace,
+    project: &Project,
+    finding: &Finding,
+    against: &str,
+) -> Result<Option<i32>> {
     let target = scratch(workspace).join("target");
     let Output {
         status,
@@ -146,7 +166,8 @@ fn ran(workspace: &Workspace, project: &Project, folder: &Utf8Path) -> Result<Op
         .command(&target, workspace)?
         .output()
         .context("cannot start the reproduction")?;
-    files::write(&folder.join("output.txt"), &[stdout, stderr].concat())?;
+    let said = format!("{}/{against}.txt", finding.name);
+    files::write(&scratch(workspace).join(said), &[stdout, stderr].concat())?;
     Ok(status.code())
 }
 

@@ -1,4 +1,4 @@
-//! The two Python environments below `target/python`: made once, made anew when a pin changes.
+//! The three Python environments below `target/python`: made once, made anew when a pin changes.
 
 use std::{
     env, fs,
@@ -28,6 +28,8 @@ pub enum Environment {
     Ort,
     /// PyTorch, transformers and what recording needs.
     Recorder,
+    /// The last transformers before 5, without PyTorch.
+    Older,
 }
 
 impl Environment {
@@ -36,6 +38,7 @@ impl Environment {
         match self {
             Self::Ort => "ort",
             Self::Recorder => "recorder",
+            Self::Older => "older",
         }
     }
 
@@ -43,6 +46,7 @@ impl Environment {
         match self {
             Self::Ort => "requirements-ort.txt",
             Self::Recorder => "requirements-record.txt",
+            Self::Older => "requirements-older.txt",
         }
     }
 

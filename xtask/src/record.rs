@@ -28,6 +28,8 @@ Examples:
   cargo xtask record --all         record whatever has changed
   cargo xtask record --tokenizers  record what is new among the tokenizer classes
   cargo xtask record --catalogue   list the model types of the installed transformers
+  cargo xtask record --older-configs
+                                   write configs as transformers 4 wrote them, for candle to read
   cargo xtask record --check bert  record again in memory and compare with what is on disk
 
 Needs PyTorch and transformers; makes target/python/recorder from the pins the first time.
@@ -35,7 +37,7 @@ Commit what changes below snapshots/references together with its cause.";
 
 /// Record references with PyTorch, or check the recorded ones.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all", "catalogue", "tokenizers"]).required(true))]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("which").args(["families", "all", "catalogue", "tokenizers", "older_configs"]).required(true))]
 pub struct Args {
     /// The families, by name or alias.
     #[arg(value_name = "FAMILY")]
@@ -49,6 +51,9 @@ pub struct Args {
     /// The list of transformers' model types, model-registry/catalogue.json; with --check, how it differs.
     #[arg(long, conflicts_with = "force")]
     catalogue: bool,
+    /// The configs of snapshots/older-configs, one for each family that candle-transformers reads.
+    #[arg(long, conflicts_with_all = ["force", "check"])]
+    older_configs: bool,
     /// Write nothing; record in memory and compare.
     #[arg(long, conflicts_with = "force")]
     check: bool,
@@ -106,6 +111,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     if args.tokenizers {
         return tokenizers(workspace, &registry, args);
     }
+    if args.older_configs {
+        return older_configs(workspace, &registry);
+    }
     let families = if args.all {
         registry.families().iter().collect()
     } else {
@@ -128,6 +136,26 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
 
     let cases = families.iter().map(|family| family.cases().len()).sum();
     relayed(command, cases)
+}
+
+/// Configs as transformers 4 wrote them, and the proof that transformers 5 reads the same models from them.
+fn older_configs(workspace: &Workspace, registry: &Registry) -> Result {
+    let folder = workspace.root.join("snapshots/older-configs");
+    let families = registry.families().iter();
+    let bound = families.filter(|family| family.candle.is_some());
+    let mut write = python::module(workspace, Environment::Older, "touchstone.older_configs")?;
+    write.args(["--root", workspace.root.as_str(), "--out", folder.as_str()]);
+    write.args(bound.map(|family| &family.family));
+    let mut prove = python::module(workspace, Environment::Recorder, "touchstone.same_config")?;
+    prove.args(["--root", workspace.root.as_str(), folder.as_str()]);
+    for command in [&mut write, &mut prove] {
+        let status = command.status().context("cannot start Python")?;
+        if !status.success() {
+            let message = "the older configs are not those of the recorded models; see above";
+            return Err(Failure::new(Exit::Unexpected, message));
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// The recorded tokenizer classes.

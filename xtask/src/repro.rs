@@ -84,6 +84,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         return Err(Failure::new(Exit::Usage, message));
     }
     let project = written(workspace, &registry, &subject, Detail::Outputs, &folder)?;
+    Project::complete(workspace, [&project])?;
     for copy in upstream::patched(workspace, edits, &folder)? {
         project.patch(&copy)?;
     }

@@ -197,6 +197,33 @@ fn cells_say_what_came_of_what_is_made_and_why_the_rest_is_not() {
 }
 
 #[test]
+fn readers_are_told_what_is_right_and_what_to_watch_out_for() {
+    let site = Site::new();
+    site.run("20260101T000000Z", &site.tests, mixed);
+    site.docs(&[], Exit::Ok, "written: docs/backends/candle.md");
+    let read = |name: &str| fs::read_to_string(site.root.join("docs").join(name)).expect("a page");
+    for (page, line) in [
+        (
+            "categories/text-encoder.md",
+            "| Tiny |  | right but for 1 gap (7 of 8) | right (7) | right but for 1 gap (6 of 8) |",
+        ),
+        ("categories/text-encoder.md", "With candle-transformers:"),
+        (
+            "categories/text-encoder.md",
+            "- does not run, in the base case (refuses bad input): the length is fixed, tiny.rs:7",
+        ),
+        (
+            "backends/candle.md",
+            "| [text-encoder](../categories/text-encoder.md) | 1 | 0 | 1 | 0 |",
+        ),
+        ("backends/candle.md", "`tiny`: right but for 1 gap (7 of 8)"),
+    ] {
+        let text = read(page);
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[test]
 fn a_page_is_stale_when_a_newer_run_says_otherwise() {
     let site = Site::new();
     site.run("20260101T000000Z", &site.tests, all_pass);

@@ -3,7 +3,7 @@
 # Sources: model-registry/families/multimodal/gemma3.yaml, templates/python/vision_language.py.j2
 
 import pytest
-from touchstone import Case, check, floats, lengths, prompt, rows
+from touchstone import Case, check, floats, lengths, prompt, rows, tokens
 
 GEMMA3 = Case(
     category="multimodal",
@@ -99,7 +99,156 @@ IMAGE_MASK = Case(
     },
 )
 
-CASES = [GEMMA3, IMAGE_MASK]
+TEXT = Case(
+    category="multimodal",
+    family="gemma3",
+    variant="text",
+    model="Gemma3ForCausalLM",
+    recorded_from="27e961957256191b",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 1,
+        "query_pre_attn_scalar": 16,
+        "sliding_window_pattern": 2,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TEXT_GROUPED_HEADS = Case(
+    category="multimodal",
+    family="gemma3",
+    variant="text-grouped-heads",
+    model="Gemma3ForCausalLM",
+    recorded_from="37b75743175f13f0",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "query_pre_attn_scalar": 16,
+        "sliding_window_pattern": 1,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TEXT_LINEAR_ROPE = Case(
+    category="multimodal",
+    family="gemma3",
+    variant="text-linear-rope",
+    model="Gemma3ForCausalLM",
+    recorded_from="94fc65c0aba95053",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 1,
+        "query_pre_attn_scalar": 16,
+        "rope_parameters": {
+            "full_attention": {
+                "factor": 8.0,
+                "rope_theta": 1000000.0,
+                "rope_type": "linear",
+            },
+            "sliding_attention": {"rope_theta": 10000.0, "rope_type": "default"},
+        },
+        "sliding_window_pattern": 1,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TEXT_QUERY_SCALE = Case(
+    category="multimodal",
+    family="gemma3",
+    variant="text-query-scale",
+    model="Gemma3ForCausalLM",
+    recorded_from="c9486afdeb8915fb",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 1,
+        "query_pre_attn_scalar": 24,
+        "sliding_window_pattern": 1,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TEXT_WINDOW = Case(
+    category="multimodal",
+    family="gemma3",
+    variant="text-window",
+    model="Gemma3ForCausalLM",
+    recorded_from="c8b36a2671b8b6a0",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 1,
+        "query_pre_attn_scalar": 16,
+        "sliding_window": 4,
+        "sliding_window_pattern": 2,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [GEMMA3, IMAGE_MASK, TEXT, TEXT_GROUPED_HEADS, TEXT_LINEAR_ROPE, TEXT_QUERY_SCALE, TEXT_WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

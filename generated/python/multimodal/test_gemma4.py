@@ -3,7 +3,7 @@
 # Sources: model-registry/families/multimodal/gemma4.yaml, templates/python/vision_language.py.j2
 
 import pytest
-from touchstone import Case, check, floats, lengths, prompt
+from touchstone import Case, check, floats, lengths, prompt, tokens
 
 GEMMA4 = Case(
     category="multimodal",
@@ -353,7 +353,102 @@ SHARED = Case(
     },
 )
 
-CASES = [GEMMA4, EXPERTS, SHARED]
+TEXT = Case(
+    category="multimodal",
+    family="gemma4",
+    variant="text",
+    model="Gemma4ForCausalLM",
+    recorded_from="56026778a78de4cf",
+    decodes_along="sequence",
+    config={
+        "global_head_dim": 24,
+        "head_dim": 16,
+        "hidden_size": 48,
+        "hidden_size_per_layer_input": 0,
+        "intermediate_size": 44,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "rms_norm_eps": 0.00001,
+        "sliding_window": 4,
+        "vocab_size": 19,
+        "vocab_size_per_layer_input": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TEXT_KEYS_AS_VALUES = Case(
+    category="multimodal",
+    family="gemma4",
+    variant="text-keys-as-values",
+    model="Gemma4ForCausalLM",
+    recorded_from="57f6dba6aa6a8f86",
+    decodes_along="sequence",
+    config={
+        "attention_k_eq_v": True,
+        "global_head_dim": 24,
+        "head_dim": 16,
+        "hidden_size": 48,
+        "hidden_size_per_layer_input": 0,
+        "intermediate_size": 44,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_global_key_value_heads": 1,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "vocab_size": 19,
+        "vocab_size_per_layer_input": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TEXT_PER_LAYER = Case(
+    category="multimodal",
+    family="gemma4",
+    variant="text-per-layer",
+    model="Gemma4ForCausalLM",
+    recorded_from="ed7deae189884292",
+    decodes_along="sequence",
+    config={
+        "global_head_dim": 24,
+        "head_dim": 16,
+        "hidden_size": 48,
+        "hidden_size_per_layer_input": 12,
+        "intermediate_size": 44,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "rms_norm_eps": 0.00001,
+        "vocab_size": 19,
+        "vocab_size_per_layer_input": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [GEMMA4, EXPERTS, SHARED, TEXT, TEXT_KEYS_AS_VALUES, TEXT_PER_LAYER]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

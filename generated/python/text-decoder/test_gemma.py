@@ -58,6 +58,33 @@ CLASSIFIER = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
+GELU = Case(
+    category="text-decoder",
+    family="gemma",
+    variant="gelu",
+    model="GemmaForCausalLM",
+    recorded_from="319a5b4959d9c176",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_act": "gelu",
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 6,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 MULTI_QUERY = Case(
     category="text-decoder",
     family="gemma",
@@ -85,7 +112,7 @@ MULTI_QUERY = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GEMMA, CLASSIFIER, MULTI_QUERY]
+CASES = [GEMMA, CLASSIFIER, GELU, MULTI_QUERY]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

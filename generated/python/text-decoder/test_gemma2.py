@@ -10,7 +10,7 @@ GEMMA2 = Case(
     family="gemma2",
     variant=None,
     model="Gemma2ForCausalLM",
-    recorded_from="aa3f5dbf1ac69333",
+    recorded_from="f86dedd5920873c8",
     decodes_along="sequence",
     config={
         "head_dim": 16,
@@ -20,6 +20,7 @@ GEMMA2 = Case(
         "num_attention_heads": 6,
         "num_hidden_layers": 3,
         "num_key_value_heads": 2,
+        "query_pre_attn_scalar": 16,
         "vocab_size": 53,
     },
     call={},
@@ -36,7 +37,7 @@ EPSILON = Case(
     family="gemma2",
     variant="epsilon",
     model="Gemma2ForCausalLM",
-    recorded_from="bdd7394605cbc226",
+    recorded_from="a39b85bd0716b74b",
     decodes_along="sequence",
     config={
         "head_dim": 16,
@@ -46,6 +47,7 @@ EPSILON = Case(
         "num_attention_heads": 6,
         "num_hidden_layers": 3,
         "num_key_value_heads": 2,
+        "query_pre_attn_scalar": 16,
         "rms_norm_eps": 0.00001,
         "vocab_size": 53,
     },
@@ -58,12 +60,39 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+QUERY_SCALE = Case(
+    category="text-decoder",
+    family="gemma2",
+    variant="query-scale",
+    model="Gemma2ForCausalLM",
+    recorded_from="1828cb1264bec8fb",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "query_pre_attn_scalar": 24,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 WINDOW = Case(
     category="text-decoder",
     family="gemma2",
     variant="window",
     model="Gemma2ForCausalLM",
-    recorded_from="1b4d66f2dfa0978a",
+    recorded_from="4c2a3ba35d0ad829",
     decodes_along="sequence",
     config={
         "head_dim": 16,
@@ -73,6 +102,7 @@ WINDOW = Case(
         "num_attention_heads": 6,
         "num_hidden_layers": 3,
         "num_key_value_heads": 2,
+        "query_pre_attn_scalar": 16,
         "sliding_window": 4,
         "vocab_size": 53,
     },
@@ -85,7 +115,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GEMMA2, EPSILON, WINDOW]
+CASES = [GEMMA2, EPSILON, QUERY_SCALE, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -58,6 +58,34 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+LAYER_KINDS = Case(
+    category="text-decoder",
+    family="ministral",
+    variant="layer-kinds",
+    model="MinistralForCausalLM",
+    recorded_from="923271e99f8834e0",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "sliding_window": 4,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 WINDOW = Case(
     category="text-decoder",
     family="ministral",
@@ -85,7 +113,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MINISTRAL, EPSILON, WINDOW]
+CASES = [MINISTRAL, EPSILON, LAYER_KINDS, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -56,6 +56,33 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+NEMO = Case(
+    category="text-decoder",
+    family="mistral",
+    variant="nemo",
+    model="MistralForCausalLM",
+    recorded_from="4fdf2af0525e438b",
+    decodes_along="sequence",
+    config={
+        "head_dim": 10,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "sliding_window": None,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 SEQUENCE_CLASSIFICATION = Case(
     category="text-decoder",
     family="mistral",
@@ -109,7 +136,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MISTRAL, EPSILON, SEQUENCE_CLASSIFICATION, WINDOW]
+CASES = [MISTRAL, EPSILON, NEMO, SEQUENCE_CLASSIFICATION, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -32,7 +32,62 @@ MIXTRAL = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MIXTRAL]
+SAVED_CONFIG = Case(
+    category="text-decoder",
+    family="mixtral",
+    variant="saved-config",
+    model="MixtralForCausalLM",
+    recorded_from="327fcb029f90c880",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 1,
+        "num_local_experts": 3,
+        "rms_norm_eps": 0.00001,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+WINDOW = Case(
+    category="text-decoder",
+    family="mixtral",
+    variant="window",
+    model="MixtralForCausalLM",
+    recorded_from="30039607d10c1354",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "num_local_experts": 3,
+        "rms_norm_eps": 0.00001,
+        "sliding_window": 4,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [MIXTRAL, SAVED_CONFIG, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -93,7 +93,35 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [QWEN2_MOE, DENSE_LAYERS, EPSILON]
+SAVED_WINDOW = Case(
+    category="text-decoder",
+    family="qwen2_moe",
+    variant="saved-window",
+    model="Qwen2MoeForCausalLM",
+    recorded_from="4e06862579f3bb81",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "max_position_embeddings": 67,
+        "moe_intermediate_size": 44,
+        "num_attention_heads": 6,
+        "num_experts": 3,
+        "num_experts_per_tok": 2,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 1,
+        "shared_expert_intermediate_size": 54,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [QWEN2_MOE, DENSE_LAYERS, EPSILON, SAVED_WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -142,7 +142,39 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [QWEN3, EPSILON, SEQUENCE_CLASSIFICATION, TIED_HEAD, WINDOW]
+YARN = Case(
+    category="text-decoder",
+    family="qwen3",
+    variant="yarn",
+    model="Qwen3ForCausalLM",
+    recorded_from="c04ee195de0aa481",
+    decodes_along="sequence",
+    config={
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 1,
+        "rope_parameters": {
+            "factor": 4.0,
+            "original_max_position_embeddings": 9,
+            "rope_theta": 500.0,
+            "rope_type": "yarn",
+        },
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [QWEN3, EPSILON, SEQUENCE_CLASSIFICATION, TIED_HEAD, WINDOW, YARN]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -95,7 +95,40 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [QWEN3_MOE, DENSE_LAYER, EPSILON]
+SPARSE_STEP = Case(
+    category="text-decoder",
+    family="qwen3_moe",
+    variant="sparse-step",
+    model="Qwen3MoeForCausalLM",
+    recorded_from="dd43491bccbbb888",
+    decodes_along="sequence",
+    config={
+        "attention_bias": True,
+        "decoder_sparse_step": 2,
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 50,
+        "max_position_embeddings": 67,
+        "moe_intermediate_size": 44,
+        "norm_topk_prob": True,
+        "num_attention_heads": 6,
+        "num_experts": 3,
+        "num_experts_per_tok": 2,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 1,
+        "tie_word_embeddings": True,
+        "vocab_size": 19,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (7, 5)},
+    inputs={
+        "attention_mask": lengths(sequence=[7, 4]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [QWEN3_MOE, DENSE_LAYER, EPSILON, SPARSE_STEP]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -107,6 +107,16 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_config_of_transformers_5() {
+        check::reads_config_of_transformers_5(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
+    fn reads_config_of_transformers_4() {
+        check::reads_config_of_transformers_4(&WHISPER, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&WHISPER, candle::native::<Native>());
     }

@@ -186,3 +186,713 @@ mod image_mask {
         }
     }
 }
+
+/// The language model alone, as in 1B.
+mod text {
+    use super::*;
+    use candle_transformers::models::gemma3::{Config, Model};
+
+    const TEXT: Case = Case {
+        category: "multimodal",
+        family: "gemma3",
+        variant: Some("text"),
+        recorded_from: "27e961957256191b",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "rope_local_base_freq",
+                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
+            ),
+            (
+                "rope_theta",
+                candle::Field::From("rope_parameters.full_attention.rope_theta"),
+            ),
+            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(false, &config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, candle::native::<Native>(), "sequence");
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The language model alone, with several key-value heads, as from 4B on.
+mod text_grouped_heads {
+    use super::*;
+    use candle_transformers::models::gemma3::{Config, Model};
+
+    const TEXT_GROUPED_HEADS: Case = Case {
+        category: "multimodal",
+        family: "gemma3",
+        variant: Some("text-grouped-heads"),
+        recorded_from: "37b75743175f13f0",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "rope_local_base_freq",
+                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
+            ),
+            (
+                "rope_theta",
+                candle::Field::From("rope_parameters.full_attention.rope_theta"),
+            ),
+            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(false, &config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_GROUPED_HEADS,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_GROUPED_HEADS, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT_GROUPED_HEADS,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_GROUPED_HEADS,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_GROUPED_HEADS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_GROUPED_HEADS, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_GROUPED_HEADS, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_GROUPED_HEADS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_GROUPED_HEADS, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_GROUPED_HEADS, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_GROUPED_HEADS,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The language model alone, with the positions of full attention scaled, as from 4B on.
+mod text_linear_rope {
+    use super::*;
+    use candle_transformers::models::gemma3::{Config, Model};
+
+    const TEXT_LINEAR_ROPE: Case = Case {
+        category: "multimodal",
+        family: "gemma3",
+        variant: Some("text-linear-rope"),
+        recorded_from: "94fc65c0aba95053",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "rope_local_base_freq",
+                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
+            ),
+            ("rope_scaling", candle::Field::From("rope_parameters.full_attention")),
+            (
+                "rope_theta",
+                candle::Field::From("rope_parameters.full_attention.rope_theta"),
+            ),
+            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(false, &config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_LINEAR_ROPE,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_LINEAR_ROPE, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT_LINEAR_ROPE,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_LINEAR_ROPE,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_LINEAR_ROPE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_LINEAR_ROPE, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_LINEAR_ROPE, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_LINEAR_ROPE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_LINEAR_ROPE, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_LINEAR_ROPE, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_LINEAR_ROPE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The language model alone, with queries scaled by another number than the size of the heads, as in 27B.
+mod text_query_scale {
+    use super::*;
+    use candle_transformers::models::gemma3::{Config, Model};
+
+    const TEXT_QUERY_SCALE: Case = Case {
+        category: "multimodal",
+        family: "gemma3",
+        variant: Some("text-query-scale"),
+        recorded_from: "c9486afdeb8915fb",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "rope_local_base_freq",
+                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
+            ),
+            (
+                "rope_theta",
+                candle::Field::From("rope_parameters.full_attention.rope_theta"),
+            ),
+            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(false, &config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_QUERY_SCALE,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_QUERY_SCALE, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT_QUERY_SCALE,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_QUERY_SCALE,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_QUERY_SCALE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_QUERY_SCALE, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_QUERY_SCALE, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_QUERY_SCALE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_QUERY_SCALE, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_QUERY_SCALE, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_QUERY_SCALE,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The language model alone, with a window shorter than the sequence.
+mod text_window {
+    use super::*;
+    use candle_transformers::models::gemma3::{Config, Model};
+
+    const TEXT_WINDOW: Case = Case {
+        category: "multimodal",
+        family: "gemma3",
+        variant: Some("text-window"),
+        recorded_from: "c8b36a2671b8b6a0",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "rope_local_base_freq",
+                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
+            ),
+            (
+                "rope_theta",
+                candle::Field::From("rope_parameters.full_attention.rope_theta"),
+            ),
+            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(false, &config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_WINDOW, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_WINDOW, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT_WINDOW,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_WINDOW,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_WINDOW, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_WINDOW, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_WINDOW, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_WINDOW, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_WINDOW, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_WINDOW, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_WINDOW, ort::graph().unoptimised());
+        }
+    }
+}

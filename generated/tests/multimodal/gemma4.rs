@@ -255,3 +255,418 @@ mod shared {
         }
     }
 }
+
+/// The language model alone, with a window shorter than the sequence.
+mod text {
+    use super::*;
+    use candle_transformers::models::gemma4::{Gemma4TextConfig, text::TextModel};
+
+    const TEXT: Case = Case {
+        category: "multimodal",
+        family: "gemma4",
+        variant: Some("text"),
+        recorded_from: "56026778a78de4cf",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: TextModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Gemma4TextConfig;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("global_head_dim", candle::Field::Value("24")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(
+            config: Gemma4TextConfig,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = TextModel::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, candle::native::<Native>(), "sequence");
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The language model alone, with values that are keys in full attention, as in 26B-A4B.
+mod text_keys_as_values {
+    use super::*;
+    use candle_transformers::models::gemma4::{Gemma4TextConfig, text::TextModel};
+
+    const TEXT_KEYS_AS_VALUES: Case = Case {
+        category: "multimodal",
+        family: "gemma4",
+        variant: Some("text-keys-as-values"),
+        recorded_from: "57f6dba6aa6a8f86",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: TextModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Gemma4TextConfig;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("global_head_dim", candle::Field::Value("24")),
+            ("num_global_key_value_heads", candle::Field::Value("1")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(
+            config: Gemma4TextConfig,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = TextModel::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_KEYS_AS_VALUES,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_KEYS_AS_VALUES, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT_KEYS_AS_VALUES,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_KEYS_AS_VALUES,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_KEYS_AS_VALUES, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_KEYS_AS_VALUES, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_KEYS_AS_VALUES,
+                candle::graph(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_KEYS_AS_VALUES, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_KEYS_AS_VALUES, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_KEYS_AS_VALUES, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_KEYS_AS_VALUES,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// The language model alone, with inputs of their own for each layer, as in E2B.
+mod text_per_layer {
+    use super::*;
+    use candle_transformers::models::gemma4::{Gemma4TextConfig, text::TextModel};
+
+    const TEXT_PER_LAYER: Case = Case {
+        category: "multimodal",
+        family: "gemma4",
+        variant: Some("text-per-layer"),
+        recorded_from: "ed7deae189884292",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: TextModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Gemma4TextConfig;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("global_head_dim", candle::Field::Value("24")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(
+            config: Gemma4TextConfig,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = TextModel::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_PER_LAYER,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_PER_LAYER, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT_PER_LAYER,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &TEXT_PER_LAYER,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_PER_LAYER, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_PER_LAYER, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_PER_LAYER, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT_PER_LAYER, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT_PER_LAYER, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT_PER_LAYER, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &TEXT_PER_LAYER,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

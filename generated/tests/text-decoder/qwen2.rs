@@ -118,6 +118,16 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_config_of_transformers_5() {
+        check::reads_config_of_transformers_5(&QWEN2, candle::native::<Native>());
+    }
+
+    #[test]
+    fn reads_config_of_transformers_4() {
+        check::reads_config_of_transformers_4(&QWEN2, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&QWEN2, candle::native::<Native>());
     }
@@ -243,6 +253,7 @@ mod on_ort_unoptimised {
 /// The body without a head.
 mod body {
     use super::*;
+    use candle_transformers::models::qwen2::{Config, Model};
 
     const BODY: Case = Case {
         category: "text-decoder",
@@ -250,6 +261,69 @@ mod body {
         variant: Some("body"),
         recorded_from: "8f31d343d84e4261",
     };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const RENAMES: &[(&str, &str)] = &[("model.", "")];
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("rope_theta", candle::Field::From("rope_parameters.rope_theta")),
+            ("sliding_window", candle::Field::From("max_position_embeddings")),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let last_hidden_state = model.forward(&input_ids, position, None)?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&BODY, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&BODY, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &BODY,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
 
     mod on_candle_graph {
         use super::*;

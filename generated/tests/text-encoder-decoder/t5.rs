@@ -73,6 +73,16 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_config_of_transformers_5() {
+        check::reads_config_of_transformers_5(&T5, candle::native::<Native>());
+    }
+
+    #[test]
+    fn reads_config_of_transformers_4() {
+        check::reads_config_of_transformers_4(&T5, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&T5, candle::native::<Native>());
     }

@@ -86,6 +86,16 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_config_of_transformers_5() {
+        check::reads_config_of_transformers_5(&BERT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn reads_config_of_transformers_4() {
+        check::reads_config_of_transformers_4(&BERT, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&BERT, candle::native::<Native>());
     }

@@ -88,6 +88,16 @@ mod on_candle {
     }
 
     #[test]
+    fn reads_config_of_transformers_5() {
+        check::reads_config_of_transformers_5(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
+    fn reads_config_of_transformers_4() {
+        check::reads_config_of_transformers_4(&VIT, candle::native::<Native>());
+    }
+
+    #[test]
     fn refuses_bad_input() {
         check::refuses_bad_input(&VIT, candle::native::<Native>());
     }

@@ -185,6 +185,11 @@ impl AdapterContext {
 const HARNESS: &str = "harness::candle::";
 
 impl AdapterContext {
+    /// Whether candle's own type is read from `config.json`, and not put together by the binding.
+    pub(super) fn reads_json(&self) -> bool {
+        !self.config.ends_with("candle::Json")
+    }
+
     /// For a program whose files hold candle's own config and weights, and which has no harness.
     pub(crate) fn on_its_own(mut self) -> Self {
         self.renames.clear();

@@ -128,6 +128,7 @@ struct Inherited {
     inputs: Vec<String>,
     outputs: Vec<String>,
     caches: bool,
+    reads_json: bool,
 }
 
 impl From<&AdapterContext> for Inherited {
@@ -140,6 +141,7 @@ impl From<&AdapterContext> for Inherited {
                 .map(|output| output.name.clone())
                 .collect(),
             caches: adapter.caches,
+            reads_json: adapter.reads_json(),
         }
     }
 }
@@ -158,6 +160,7 @@ fn case_context(
         inputs: native.inputs.clone(),
         outputs: native.outputs.clone(),
         caches: native.caches,
+        reads_json: native.reads_json,
     });
     let on_graphs = [
         (CANDLE_GRAPH, None),
@@ -171,6 +174,7 @@ fn case_context(
         inputs: case.inputs.keys().cloned().collect(),
         outputs: case.outputs.keys().cloned().collect(),
         caches: false,
+        reads_json: false,
     });
 
     let mut planned = Vec::new();

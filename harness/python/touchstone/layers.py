@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from touchstone import graph_values, layer_outputs, reference, replay
 from touchstone.case import Case
+from touchstone.inputs import Lengths
 from touchstone.layer_matching import Match, Pool
 from touchstone.layer_outputs import Output
 from touchstone.paths import workspace_root
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("case")
     parser.add_argument("--root", type=Path, default=workspace_root(), help="the workspace")
     options = parser.parse_args(arguments)
-    (case,) = emitted.cases(options.root / "generated" / "python", [options.case])
+    case = emitted.one(options.root / "generated" / "python", options.case)
     native = Native(options.folder)
     calls = json.loads((options.folder / "calls.json").read_text())
     seen = [replay.read_inputs(options.folder / call["inputs"]) for call in since_empty(calls, native.call)]
@@ -102,10 +103,18 @@ def modules(case: Case, root: Path, arrays: dict[str, np.ndarray], dtype: str) -
 def graph_pool(case: Case, root: Path, arrays: dict[str, np.ndarray]) -> tuple[Pool | None, str]:
     """The recorded graph's values for the same call, or why there are none."""
     try:
-        values = graph_values.values(reference.read(case, root), arrays)
+        values = graph_values.values(reference.read(case, root), arrays | whole_masks(case, arrays))
     except Exception as error:  # noqa: BLE001 - ONNX Runtime has no error of its own
         return None, str(error).splitlines()[0] if str(error) else type(error).__name__
     return Pool(dict(enumerate(values.values()))), ""
+
+
+def whole_masks(case: Case, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Masks that the call does without, which the graph has to be given: nothing is masked."""
+    sizes = {axis: size for name, array in arrays.items() for axis, size in zip(case.inputs[name].axes, array.shape)}
+    missing = {name: given.axes for name, given in case.inputs.items() if name not in arrays and isinstance(given, Lengths)}
+    shapes = {name: [sizes.get(axis, axis) for axis in axes] for name, axes in missing.items()}
+    return {name: np.ones(shape, dtype=np.int64) for name, shape in shapes.items()}
 
 
 def compared(outputs: list[Output], native: Native, graph: Pool | None, positions: range) -> list[Row]:

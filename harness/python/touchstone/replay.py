@@ -1,8 +1,9 @@
 """What PyTorch gives for the calls that a check made of candle: the numbers that a reproduction is held against.
 
-    python -m touchstone.replay --root . --last-position logits FOLDER
+    python -m touchstone.replay --root . FOLDER ...
 
-The folder holds what `harness/src/candle/trace.rs` wrote; `calls.json` and `expected.safetensors` are added.
+A folder holds what `harness/src/candle/trace.rs` wrote; `calls.json` and `expected.safetensors` take the place of
+`calls.ndjson`.
 """
 
 import argparse
@@ -33,6 +34,8 @@ class Model:
 
     dtype: str
     weights: str
+    #: What candle gives for the last position alone.
+    last_position: list[str]
     reset: bool = False
     seen: list[dict[str, np.ndarray]] = field(default_factory=list)
 
@@ -69,43 +72,49 @@ class PyTorch:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="touchstone.replay")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--root", type=Path, default=workspace_root(), help="the workspace")
-    parser.add_argument("--last-position", nargs="*", default=[], metavar="OUTPUT", help="what candle gives for the last position alone")
     options = parser.parse_args(arguments)
-    lines = [json.loads(line) for line in (options.folder / "calls.ndjson").read_text().splitlines()]
-    name = next(line["case"] for line in lines if "case" in line)
-    (case,) = emitted.cases(options.root / "generated" / "python", [name])
-    torch_models = PyTorch(case, options.root)
-    try:
-        calls, tensors = replayed(case, torch_models, lines, options)
-    finally:
-        torch_models.close()
-    save_file(tensors, options.folder / "expected.safetensors")
-    (options.folder / "calls.json").write_text(json.dumps(calls, indent=1) + "\n")
+    for folder in options.folders:
+        replay(folder, options.root)
     return 0
 
 
-def replayed(case: Case, torch_models: PyTorch, lines: list[dict], options: argparse.Namespace):
+def replay(folder: Path, root: Path) -> None:
+    trace = folder / "calls.ndjson"
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    name = next(line["case"] for line in lines if "case" in line)
+    case = emitted.one(root / "generated" / "python", name)
+    torch_models = PyTorch(case, root)
+    try:
+        calls, tensors = replayed(case, torch_models, lines, folder)
+    finally:
+        torch_models.close()
+    save_file(tensors, folder / "expected.safetensors")
+    (folder / "calls.json").write_text(json.dumps(calls, indent=1) + "\n")
+    trace.unlink()
+
+
+def replayed(case: Case, torch_models: PyTorch, lines: list[dict], folder: Path):
     """The calls in order, each with what PyTorch gives, and those numbers."""
     models: dict[int, Model] = {}
     calls, tensors = [], {}
     for line in lines:
         if "case" in line:
-            models[line["model"]] = Model(line["dtype"], line["weights"])
+            models[line["model"]] = Model(line["dtype"], line["weights"], line["last_position"])
             continue
         model = models[line["model"]]
         if line.get("reset"):
             model.reset, model.seen = True, []
             continue
-        arrays = read_inputs(options.folder / line["inputs"])
+        arrays = read_inputs(folder / line["inputs"])
         if line["position"] == 0:
             model.seen = []
         model.seen.append(arrays)
         call = {**line, "dtype": model.dtype, "weights": model.weights, "reset": model.reset}
         model.reset = False
         try:
-            call["expected"], numbers = expected(case, torch_models, model, options.last_position)
+            call["expected"], numbers = expected(case, torch_models, model)
             tensors |= {f"{len(calls)}/{name}": array for name, array in numbers.items()}
         except Exception as error:  # noqa: BLE001 - whatever PyTorch raises is what it gives
             call["error"] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -120,7 +129,7 @@ def read_inputs(path: Path) -> dict[str, np.ndarray]:
     return {name: (t.float() if t.is_floating_point() else t.to(torch.int64)).numpy() for name, t in tensors.items()}
 
 
-def expected(case: Case, torch_models: PyTorch, model: Model, last_position: list[str]):
+def expected(case: Case, torch_models: PyTorch, model: Model):
     """The bound and the numbers of every output, for the positions that candle was asked for."""
     arrays = whole(case, model.seen)
     truth = torch_models.run(arrays, torch.float64)
@@ -133,7 +142,7 @@ def expected(case: Case, torch_models: PyTorch, model: Model, last_position: lis
         axes = case.outputs[name]
         if case.decodes_along in axes:
             axis = axes.index(case.decodes_along)
-            first = -1 if name in last_position else before
+            first = -1 if name in model.last_position else before
             value = np.take(value, range(value.shape[axis])[first:] if asked else [], axis=axis)
         numbers[name] = np.ascontiguousarray(value, dtype=np.float64)
         stated[name] = {"max_abs": bound.max_abs, "rmse": bound.rmse}

@@ -7,6 +7,7 @@ use std::{
 
 use camino::Utf8Path;
 use candle_core::{DType, Device, Tensor, safetensors::MmapedSafetensors};
+use serde_json::Value;
 
 use super::{
     Model, Tensors, VarBuilder,
@@ -76,45 +77,18 @@ impl<M: Model> Backend for Native<M> {
         device: backend::Device,
         precision: Precision,
     ) -> Result<NativeSession<M>, Failure> {
-        let device = device::open(device)?;
-        let dtype = match precision {
-            Precision::F32 => DType::F32,
-            Precision::F16 => DType::F16,
-            Precision::Bf16 => DType::BF16,
-        };
         let config = config::translate(&reference.manifest().config, M::TRANSLATES)
             .map_err(Failure::load)?;
-        let load_failure =
-            |error: candle_core::Error| Failure::load(without_backtrace(&error.to_string()));
-        let trace = Trace::begin(reference, precision, &config).map_err(load_failure)?;
-        let config = config::read(config).map_err(Failure::load)?;
-        let path = reference.weights()?.path().to_owned();
-        // SAFETY: the file is written once, under a name that holds its content's digest, and
-        // replaced only by renaming another over it, which leaves this mapping alone.
-        let tensors =
-            unsafe { MmapedSafetensors::multi(&[path.as_std_path()]) }.map_err(|error| {
-                Failure::load(format!("{path}: {}", without_backtrace(&error.to_string())))
-            })?;
-        let asked = Asked::default();
-        let names = Names {
-            renames: M::RENAMES,
-            derives: M::DERIVES,
-        };
-        let traced = trace.as_ref().map(Trace::weights);
-        let checkpoint = Checkpoint::new(tensors, names, asked.clone(), traced);
-        let weights = VarBuilder::from_backend(Box::new(checkpoint), dtype, device.clone());
-        let model = M::load(config, weights);
-        if let Some(trace) = &trace {
-            let unread = unread(&path, &asked.names()).map_err(load_failure)?;
-            trace.built(unread).map_err(load_failure)?;
-        }
-        Ok(NativeSession {
-            model: model.map_err(load_failure)?,
-            trace,
-            device,
-            dtype,
-            asked,
-        })
+        build(reference, device, precision, config)
+    }
+
+    fn load_from(
+        &self,
+        reference: &Reference,
+        device: backend::Device,
+        config: &Value,
+    ) -> Result<NativeSession<M>, Failure> {
+        build(reference, device, Precision::F32, config.clone())
     }
 
     /// What the model asked for while it was built, by the names that the checkpoint has for it.
@@ -125,6 +99,50 @@ impl<M: Model> Backend for Native<M> {
     ) -> Result<BTreeSet<String>, Failure> {
         Ok(session.asked.names())
     }
+}
+
+/// Builds the model from a config that candle is to read as it is.
+fn build<M: Model>(
+    reference: &Reference,
+    device: backend::Device,
+    precision: Precision,
+    config: Value,
+) -> Result<NativeSession<M>, Failure> {
+    let device = device::open(device)?;
+    let dtype = match precision {
+        Precision::F32 => DType::F32,
+        Precision::F16 => DType::F16,
+        Precision::Bf16 => DType::BF16,
+    };
+    let failure = |error: candle_core::Error| Failure::load(without_backtrace(&error.to_string()));
+    let trace = Trace::begin(reference, precision, M::LAST_POSITION, &config).map_err(failure)?;
+    let config = config::read(config).map_err(Failure::load)?;
+    let path = reference.weights()?.path().to_owned();
+    // SAFETY: the file is written once, under a name that holds its content's digest, and
+    // replaced only by renaming another over it, which leaves this mapping alone.
+    let tensors = unsafe { MmapedSafetensors::multi(&[path.as_std_path()]) }.map_err(|error| {
+        Failure::load(format!("{path}: {}", without_backtrace(&error.to_string())))
+    })?;
+    let asked = Asked::default();
+    let names = Names {
+        renames: M::RENAMES,
+        derives: M::DERIVES,
+    };
+    let traced = trace.as_ref().map(Trace::weights);
+    let checkpoint = Checkpoint::new(tensors, names, asked.clone(), traced);
+    let weights = VarBuilder::from_backend(Box::new(checkpoint), dtype, device.clone());
+    let model = M::load(config, weights);
+    if let Some(trace) = &trace {
+        let unread = unread(&path, &asked.names()).map_err(failure)?;
+        trace.built(unread).map_err(failure)?;
+    }
+    Ok(NativeSession {
+        model: model.map_err(failure)?,
+        trace,
+        device,
+        dtype,
+        asked,
+    })
 }
 
 /// A model in candle.

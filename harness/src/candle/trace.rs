@@ -53,6 +53,7 @@ impl Trace {
     pub(super) fn begin(
         reference: &Reference,
         precision: Precision,
+        last_position: &[&str],
         config: &Value,
     ) -> Result<Option<Self>> {
         let Some(folder) = env::var(VARIABLE).ok().filter(|name| !name.is_empty()) else {
@@ -70,6 +71,7 @@ impl Trace {
             "model": trace.model,
             "case": reference.manifest().name(),
             "dtype": precision.name(),
+            "last_position": last_position,
             "weights": format!("weights-{}.safetensors", trace.model),
         }))?;
         Ok(Some(trace))

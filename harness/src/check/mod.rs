@@ -3,6 +3,7 @@
 //! Every check has two halves: a function that emitted tests call, which judges, and `examine`, which
 //! only looks and can be pointed at any backend.
 
+mod as_written;
 pub mod batch_equals_singles;
 mod both;
 pub mod cached_decode_matches_full;
@@ -22,6 +23,8 @@ pub mod later_tokens_do_not_matter;
 pub mod left_padding_changes_nothing;
 mod lengths;
 pub mod padding_changes_nothing;
+pub mod reads_config_of_transformers_4;
+pub mod reads_config_of_transformers_5;
 pub mod reads_every_weight;
 pub mod refuses_bad_input;
 pub mod resolution_follows_config;
@@ -44,6 +47,8 @@ pub use later_tokens_do_matter::later_tokens_do_matter;
 pub use later_tokens_do_not_matter::later_tokens_do_not_matter;
 pub use left_padding_changes_nothing::left_padding_changes_nothing;
 pub use padding_changes_nothing::padding_changes_nothing;
+pub use reads_config_of_transformers_4::reads_config_of_transformers_4;
+pub use reads_config_of_transformers_5::reads_config_of_transformers_5;
 pub use reads_every_weight::reads_every_weight;
 pub use refuses_bad_input::refuses_bad_input;
 pub use resolution_follows_config::resolution_follows_config;

@@ -151,6 +151,7 @@ fn footnote(need: Need) -> &'static str {
         Need::Logits => "logits",
         Need::Growth => "growth",
         Need::HalfPrecision => "half",
+        Need::JsonConfig => "config",
     }
 }
 

@@ -127,3 +127,49 @@ pub(super) fn render(findings: &Findings, states: &States) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    fn page(name: &str) -> Finding {
+        let text = "---\ntitle: a | b\npackage: p\nversion: 1.0.0\nat: a.rs:1\nkind: panic\nreproduce: t5 check\n---\n\
+                    ## Symptom\n## Cause\n## Numbers\n## Proposed fix\n";
+        let path = Utf8PathBuf::from(format!("docs/findings/{name}.md"));
+        Finding::from_source(&path, text).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[test]
+    fn what_an_index_remembers_is_what_was_seen() {
+        let state = |published, fixed| State { published, fixed };
+        let states = States::from([
+            ("shown".to_owned(), state(Some(1), None)),
+            ("proven".to_owned(), state(Some(1), Some(Some(0)))),
+            ("gone".to_owned(), state(Some(0), None)),
+            ("unproven".to_owned(), state(Some(1), Some(Some(1)))),
+            ("killed".to_owned(), state(None, None)),
+        ]);
+        let pages = ["gone", "killed", "new", "proven", "shown", "unproven"].map(page);
+        let findings = Findings::from(pages.to_vec());
+        let text = render(&findings, &states);
+        assert!(text.contains("6 findings, 1 with a fix"), "{text}");
+        for line in [
+            "| [a \\| b](shown.md) | panic | a.rs:1 | shown |",
+            "| [a \\| b](proven.md) | panic | a.rs:1 | shown, fix proven |",
+            "| [a \\| b](gone.md) | panic | a.rs:1 | not shown: it ends with 0 |",
+            "| [a \\| b](unproven.md) | panic | a.rs:1 | shown, with the fix it ends with 1 |",
+            "| [a \\| b](killed.md) | panic | a.rs:1 | not shown: it ends with a signal |",
+            "| [a \\| b](new.md) | panic | a.rs:1 | not run |",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = Utf8PathBuf::from_path_buf(folder.path().join("README.md")).expect("UTF-8");
+        assert_eq!(read(&path).expect("no index").len(), 0);
+        fs::write(&path, text).expect("writable");
+        let names: Vec<_> = read(&path).expect("an index").into_keys().collect();
+        assert_eq!(names, ["proven", "shown"]);
+    }
+}

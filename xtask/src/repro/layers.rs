@@ -8,6 +8,7 @@ use generator::Detail;
 use model_registry::Registry;
 
 use super::{
+    project::Project,
     scratch,
     subject::Subject,
     upstream::{self, Copy},
@@ -48,6 +49,7 @@ pub(super) fn compare(workspace: &Workspace, registry: &Registry, subject: &Subj
     };
     let folder = scratch(workspace).join("layers").join(subject.name());
     let project = written(workspace, registry, subject, Detail::Layers, &folder)?;
+    Project::complete(workspace, [&project])?;
     let target = scratch(workspace).join("layers-target");
     let mut native = project.command(&target, workspace)?;
     // Lines, but none of the rest: where a tensor is made is told by them.

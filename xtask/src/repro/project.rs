@@ -30,6 +30,8 @@ use crate::{
 pub struct Project {
     folder: Utf8PathBuf,
     language: Language,
+    /// The calls that PyTorch has not repeated yet.
+    open: Option<Utf8PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ enum Language {
 const SCRIPT: &str = "reproduce.py";
 
 impl Project {
-    /// Writes the project of a subject to a folder.
+    /// Writes the project of a subject to a folder; it can be run once it is complete.
     pub fn write(
         workspace: &Workspace,
         registry: &Registry,
@@ -64,6 +66,7 @@ impl Project {
             Ok::<_, Failure>(())
         };
         let (mut language, mut listening) = (Language::Rust, None);
+        let mut open = None;
         match subject {
             Subject::Check(check) => {
                 crate::regen::require_fresh(workspace, registry)?;
@@ -79,7 +82,9 @@ impl Project {
                 }
                 put("Cargo.toml", &manifest(&subject.name(), BOUND))?;
                 lock()?;
-                trace::write(workspace, check, &folder.join("data"))?;
+                let data = folder.join("data");
+                trace::write(workspace, check, &data)?;
+                open = Some(data);
                 put("README.md", &page_of_check(check))?;
             }
             Subject::Program(finding, Program::Rust(code)) => {
@@ -98,11 +103,23 @@ impl Project {
         let project = Self {
             folder: folder.to_owned(),
             language,
+            open,
         };
         if let Some(copy) = listening {
             project.patch(&copy)?;
         }
         Ok(project)
+    }
+
+    /// Lets PyTorch repeat the calls of projects, all in one process: starting it is what takes long.
+    pub fn complete<'p>(
+        workspace: &Workspace,
+        projects: impl IntoIterator<Item = &'p Self>,
+    ) -> Result<()> {
+        let open = projects
+            .into_iter()
+            .filter_map(|project| project.open.clone());
+        trace::expected(workspace, &open.collect::<Vec<_>>())
     }
 
     /// Builds against a changed copy of a package from now on.

@@ -1,9 +1,7 @@
-//! A check run once more, written down by the harness, with what PyTorch gives for each of its calls.
-
-use std::fs;
+//! A check run once more and written down by the harness, and what PyTorch gives for each of its calls.
 
 use anyhow::Context;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::subject::Check;
 use crate::{
@@ -13,7 +11,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Fills `folder` with config, weights, inputs and expected numbers.
+/// Fills `folder` with config, weights and inputs; what PyTorch gives is [`expected`].
 pub(super) fn write(workspace: &Workspace, check: &Check<'_>, folder: &Utf8Path) -> Result<()> {
     workspace.make_folder(folder)?;
     let category = check.test.category.as_str();
@@ -37,16 +35,22 @@ pub(super) fn write(workspace: &Workspace, check: &Check<'_>, folder: &Utf8Path)
         );
         return Err(Failure::new(Exit::Unexpected, message));
     }
-    let mut replay = python::module(workspace, Environment::Recorder, "touchstone.replay")?;
-    replay.args([folder.as_str(), "--root", workspace.root.as_str()]);
-    if let Some(binding) = check.case.candle {
-        replay.arg("--last-position").args(&binding.last_position);
+    Ok(())
+}
+
+/// Adds what PyTorch gives to folders that hold calls.
+pub(super) fn expected(workspace: &Workspace, folders: &[Utf8PathBuf]) -> Result<()> {
+    if folders.is_empty() {
+        return Ok(());
     }
+    let mut replay = python::module(workspace, Environment::Recorder, "touchstone.replay")?;
+    replay
+        .args(["--root", workspace.root.as_str()])
+        .args(folders);
     let status = replay.status().context("cannot start Python")?;
     if !status.success() {
         let message = "PyTorch could not repeat the calls; its messages are above";
         return Err(Failure::new(Exit::Setup, message));
     }
-    fs::remove_file(&calls).with_context(|| format!("cannot remove {calls}"))?;
     Ok(())
 }

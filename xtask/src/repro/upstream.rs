@@ -172,3 +172,70 @@ fn edited(text: &str, edits: &[(&Finding, &Edit)]) -> Result<String> {
     }
     Ok(changed + &text[done..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "let a = b * c;\nlet d = b * c;\nlet e =\n    f;\n";
+
+    fn finding(name: &str, edits: &[(usize, &str, &str)]) -> Finding {
+        let edits: Vec<_> = edits
+            .iter()
+            .map(|(line, replace, with)| {
+                let edit = serde_json::json!({"file": "a.rs", "line": line, "replace": replace, "with": with});
+                format!("  - {edit}\n")
+            })
+            .collect();
+        let text = format!(
+            "---\ntitle: a\npackage: p\nversion: 1.0.0\nat: a.rs:1\nkind: panic\nreproduce: t5 check\nfix:\n{}---\n\
+             ## Symptom\n## Cause\n## Numbers\n## Proposed fix\n",
+            edits.concat()
+        );
+        let path = Utf8PathBuf::from(format!("docs/findings/{name}.md"));
+        Finding::from_source(&path, &text).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    fn made(findings: &[Finding]) -> std::result::Result<String, String> {
+        let edits: Vec<_> = findings
+            .iter()
+            .flat_map(|finding| finding.head.fix.iter().map(move |edit| (finding, edit)))
+            .collect();
+        edited(TEXT, &edits).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn edits_are_made_where_they_say() {
+        let findings = [
+            finding("second", &[(2, "b * c", "b / c"), (3, "=\n    f", "= g")]),
+            finding("first", &[(1, "c", "h")]),
+        ];
+        assert_eq!(
+            made(&findings).as_deref(),
+            Ok("let a = b * h;\nlet d = b / c;\nlet e = g;\n")
+        );
+    }
+
+    #[test]
+    fn edits_that_find_nothing_or_the_same_are_refused() {
+        for (findings, said) in [
+            (
+                vec![finding("one", &[(2, "a", "b")])],
+                "docs/findings/one.md: a.rs:2: no such text starts in that line: `a`",
+            ),
+            (
+                vec![finding("one", &[(9, "a", "b")])],
+                "docs/findings/one.md: a.rs:9: no such text starts in that line: `a`",
+            ),
+            (
+                vec![
+                    finding("one", &[(1, "b * c", "d")]),
+                    finding("two", &[(1, "* c", "d")]),
+                ],
+                "docs/findings/two.md: a.rs:1: another finding changes the same text: `* c`",
+            ),
+        ] {
+            assert_eq!(made(&findings).as_deref(), Err(said));
+        }
+    }
+}
