@@ -1,12 +1,17 @@
 """A module's output is found among another implementation's tensors however it lies there, and never where it is not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
-from touchstone import layer_outputs, layers  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
+
+from touchstone import graph_values, layer_outputs, layers  # noqa: E402
+from touchstone.inputs import Floats, Lengths, Tokens  # noqa: E402
 from touchstone.layer_matching import Match, Pool  # noqa: E402
 from touchstone.layer_outputs import Output, Recorder  # noqa: E402
 
@@ -93,9 +98,12 @@ def test_listens_to_every_call_and_knows_what_is_needed():
     ]
 
 
+WHOLE = layer_outputs.WHOLE
+
+
 def rows(*found: bool, **changed) -> list:
-    """A model `a.b`, `a`, `c` and the whole, found or not."""
-    names = ("a.b", "a", "c", layer_outputs.WHOLE)
+    """A model `a.b`, `a`, `c` and what the whole gives, found or not."""
+    names = ("a.b", "a", "c", *[WHOLE] * (len(found) - 3))
     outputs = [Output(name, name, "Linear", VALUE + place, bound=BOUND) for place, name in enumerate(names)]
     for output in outputs:
         output.is_used = changed.get(output.name, True)
@@ -113,7 +121,8 @@ VERDICTS = [
     ("the innermost comes first", rows(False, False, True, False), "a.b"),
     ("a module that is right is right inside", rows(False, True, False, False), "c"),
     ("what follows from right answers", rows(True, False, False, True), None),
-    ("what is not needed is not missed", rows(True, True, False, False, c=False), layer_outputs.WHOLE),
+    ("of which all has to be right", rows(True, True, False, True, False), "c"),
+    ("what is not needed is not missed", rows(True, True, False, False, c=False), WHOLE),
 ]
 
 
@@ -122,3 +131,36 @@ def test_names_the_first_that_differs(rows, first):
     assert next((row.output.name for row in rows if row.differs), None) == first
     said = layers.verdict(rows, ["models/bert.rs:1"] * len(rows))
     assert said.startswith(f"first that differs: {first} (Linear): " if first else "nothing differs")
+
+
+CALLS = [
+    {"model": 0, "reset": False, "position": 0, "inputs": "0"},
+    {"model": 1, "reset": False, "position": 0, "inputs": "1"},
+    {"model": 0, "reset": False, "position": 4, "inputs": "2"},
+    {"model": 0, "reset": False, "position": 5, "inputs": "3"},
+    {"model": 0, "reset": True, "position": 0, "inputs": "4"},
+]
+
+
+@pytest.mark.parametrize(("number", "seen"), [(0, "0"), (1, "1"), (2, "02"), (3, "023"), (4, "4")])
+def test_knows_what_the_cache_holds(number, seen):
+    assert "".join(call["inputs"] for call in layers.since_empty(CALLS, number)) == seen
+
+
+def test_a_graph_tells_what_it_computes_on_the_way():
+    nodes = [helper.make_node("Mul", ["x", "w"], ["scaled"]), helper.make_node("Shape", ["x"], ["size"]), helper.make_node("Relu", ["scaled"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy")
+    outside = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    outside.external_data.add(key="location", value="weights")
+    graph = helper.make_model(helper.make_graph(nodes, "small", [x], [y], [outside]), opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    recorded = SimpleNamespace(
+        graph=graph.SerializeToString(), manifest={"graph": {"leaves": []}}, weights=lambda: {"w": np.array([-2.0], dtype=np.float32)}
+    )
+    values = graph_values.values(recorded, {"x": np.array([1.0, -3.0], dtype=np.float32)})
+    assert {name: value.tolist() for name, value in values.items()} == {"scaled": [-2.0, 6.0], "y": [0.0, 6.0]}
+
+
+def test_masks_nothing_where_the_call_has_no_mask():
+    given = {"input_ids": Tokens(("batch", "sequence")), "attention_mask": Lengths("sequence", (3, 2)), "bias": Floats((4,))}
+    masks = layers.whole_masks(SimpleNamespace(inputs=given), {"input_ids": np.zeros((2, 3))})
+    assert {name: mask.tolist() for name, mask in masks.items()} == {"attention_mask": [[1, 1, 1], [1, 1, 1]]}

@@ -1,6 +1,6 @@
 """Names the first of PyTorch's modules whose output candle does not compute, in the first call that disagrees.
 
-    python -m touchstone.layers FOLDER CASE --root .
+    python -m touchstone.layers FOLDER --case bert --root . --outputs last_hidden_state
 
 The folder is the data of a reproduction that was made and run for its layers; `native.safetensors` holds every tensor
 that candle made during the call. Tensors are matched by their numbers, since candle gives them no names.
@@ -8,7 +8,7 @@ that candle made during the call. Tensors are matched by their numbers, since ca
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from touchstone import live  # first: it sets the number of threads before torch starts
@@ -60,15 +60,17 @@ class Native:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="touchstone.layers")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("case")
+    parser.add_argument("--case", required=True, metavar="NAME")
     parser.add_argument("--root", type=Path, default=workspace_root(), help="the workspace")
+    parser.add_argument("--outputs", nargs="+", required=True, metavar="NAME", help="what candle gives")
     options = parser.parse_args(arguments)
     case = emitted.one(options.root / "generated" / "python", options.case)
+    given = {name: axes for name, axes in case.outputs.items() if name in options.outputs}
     native = Native(options.folder)
     calls = json.loads((options.folder / "calls.json").read_text())
     seen = [replay.read_inputs(options.folder / call["inputs"]) for call in since_empty(calls, native.call)]
     arrays, (asked, before) = replay.whole(case, seen), replay.lengths(case, seen)
-    outputs = modules(case, options.root, arrays, calls[native.call]["dtype"])
+    outputs = modules(replace(case, outputs=given), options.root, arrays, calls[native.call]["dtype"])
     graph, complaint = graph_pool(case, options.root, arrays)
     rows = compared(outputs, native, graph, range(before, before + asked))
     print(f"call {native.call}, module by module: PyTorch's output, and candle's tensor with these numbers")
@@ -123,10 +125,12 @@ def compared(outputs: list[Output], native: Native, graph: Pool | None, position
     for output in outputs:
         in_graph = graph.find(output.value, output.bound) if graph else None
         rows.append(Row(output, native.find(output.value, output.bound, positions), in_graph))
-    found = {row.output.path for row in rows if is_found(row.native) and row.output.is_primary}
+    primary = [row for row in rows if row.output.is_primary]
+    wrong = {row.output.path for row in primary if not is_found(row.native)}
+    right = {row.output.path for row in primary} - wrong
     for row in rows:
         # What a module is right with was right inside, though computed another way.
-        is_inside = any(row.output.is_within(path) for path in found)
+        is_inside = any(row.output.is_within(path) for path in right)
         row.differs = not is_found(row.native) and row.output.is_used and row.output.is_primary and not is_inside
     return rows
 
@@ -174,7 +178,8 @@ def verdict(rows: list[Row], places: list[str]) -> str:
         return f"nothing differs: candle computes what {len(rows)} outputs of PyTorch's modules hold"
     largest = np.abs(row.output.value[np.isfinite(row.output.value)]).max()
     line = f"first that differs: {row.output.name} ({row.output.kind}): {nearest(row.native, places)}"
-    return f"{line}, of max {largest:.2g} (bound {row.output.bound:.1e})"
+    beside = "; the recorded graph computes it" if is_found(row.graph) else ""
+    return f"{line}, of max {largest:.2g} (bound {row.output.bound:.1e}){beside}"
 
 
 if __name__ == "__main__":

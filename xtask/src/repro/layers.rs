@@ -61,12 +61,15 @@ pub(super) fn compare(workspace: &Workspace, registry: &Registry, subject: &Subj
         return Err(Failure::new(Exit::Unexpected, message));
     }
     let mut layers = python::module(workspace, Environment::Recorder, "touchstone.layers")?;
-    layers.args([
-        data.as_str(),
-        &check.case.name(),
-        "--root",
-        workspace.root.as_str(),
-    ]);
+    layers.args([data.as_str(), "--case", &check.case.name()]);
+    layers.args(["--root", workspace.root.as_str(), "--outputs"]);
+    layers.args(
+        check
+            .case
+            .candle
+            .iter()
+            .flat_map(|binding| binding.outputs.keys()),
+    );
     let compared = layers.status().context("cannot start Python")?;
     if !compared.success() {
         let message = "PyTorch's modules could not be compared; its messages are above";
