@@ -65,12 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--outputs", nargs="+", required=True, metavar="NAME", help="what candle gives")
     options = parser.parse_args(arguments)
     case = emitted.one(options.root / "generated" / "python", options.case)
-    given = {name: axes for name, axes in case.outputs.items() if name in options.outputs}
+    case = replace(case, outputs={name: axes for name, axes in case.outputs.items() if name in options.outputs})
     native = Native(options.folder)
     calls = json.loads((options.folder / "calls.json").read_text())
     seen = [replay.read_inputs(options.folder / call["inputs"]) for call in since_empty(calls, native.call)]
-    arrays, (asked, before) = replay.whole(case, seen), replay.lengths(case, seen)
-    outputs = modules(replace(case, outputs=given), options.root, arrays, calls[native.call]["dtype"])
+    asked, before = replay.lengths(case, seen)
+    torch_models = replay.PyTorch(case, options.root)
+    try:
+        arrays = torch_models.completed(replay.whole(case, seen))
+        outputs = modules(torch_models, arrays, calls[native.call]["dtype"])
+    finally:
+        torch_models.close()
     graph, complaint = graph_pool(case, options.root, arrays)
     rows = compared(outputs, native, graph, range(before, before + asked))
     print(f"call {native.call}, module by module: PyTorch's output, and candle's tensor with these numbers")
@@ -90,16 +95,12 @@ def since_empty(calls: list[dict], number: int) -> list[dict]:
     return seen
 
 
-def modules(case: Case, root: Path, arrays: dict[str, np.ndarray], dtype: str) -> list[Output]:
+def modules(torch_models: replay.PyTorch, arrays: dict[str, np.ndarray], dtype: str) -> list[Output]:
     """What PyTorch's modules give in float64, with what they lose in the precision of the call as the bound."""
-    torch_models = replay.PyTorch(case, root)
-    try:
-        with precision.float64():
-            truth = layer_outputs.recorded(case, torch_models.model(torch.float64), arrays, torch.float64)
-        lower = replay.DTYPES[dtype]
-        return layer_outputs.bounded(truth, layer_outputs.recorded(case, torch_models.model(lower), arrays, lower), dtype)
-    finally:
-        torch_models.close()
+    case, lower = torch_models.case, replay.DTYPES[dtype]
+    with precision.float64():
+        truth = layer_outputs.recorded(case, torch_models.model(torch.float64), arrays, torch.float64)
+    return layer_outputs.bounded(truth, layer_outputs.recorded(case, torch_models.model(lower), arrays, lower), dtype)
 
 
 def graph_pool(case: Case, root: Path, arrays: dict[str, np.ndarray]) -> tuple[Pool | None, str]:
@@ -145,7 +146,7 @@ def listed(rows: list[Row], places: list[str]) -> list[str]:
     lines = [("module", "class", "shape", "candle", "graph")]
     for row in rows[: first + 1 + AFTER]:
         shape = "×".join(map(str, row.output.value.shape))
-        lines.append((row.output.name, row.output.kind, shape, in_candle(row, places), in_graph(row.graph)))
+        lines.append((row.output.name, row.output.kind, shape, in_candle(row, places), in_graph(row)))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     table = ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]).rstrip() for line in lines]
     left = len(rows) - (len(lines) - 1)
@@ -161,8 +162,11 @@ def in_candle(row: Row, places: list[str]) -> str:
     return f"{why}: {nearest(match, places)}" if row.differs else why
 
 
-def in_graph(match: Match | None) -> str:
-    return f"{match.distance:.1e}" if is_found(match) else "" if match is None else f"nearest {match.distance:.1e}"
+def in_graph(row: Row) -> str:
+    if is_found(row.graph):
+        return f"{row.graph.distance:.1e}"
+    # What is not needed was left out when the graph was made.
+    return f"nearest {row.graph.distance:.1e}" if row.graph and row.output.is_used else ""
 
 
 def nearest(match: Match | None, places: list[str]) -> str:
