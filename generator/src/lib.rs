@@ -22,7 +22,7 @@ pub use error::Error;
 pub use generate::{generate, generate_some};
 pub use header::MARK;
 pub use plan::{Fate, Planned, checks, plan};
-pub use reproduction::{Reproduction, reproduction};
+pub use reproduction::{Detail, Layers, Reproduction, reproduction};
 pub use templates::Templates;
 
 /// The folder that everything emitted goes to, relative to the workspace's root.

@@ -12,6 +12,17 @@ use crate::{
 
 const MAIN: &str = "repro/main.rs.j2";
 const KIT: &str = "repro/candle.rs.j2";
+const LAYERS: &str = "repro/layers.rs.j2";
+const LISTENER: &str = "repro/touchstone.rs.j2";
+
+/// What a reproduction looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What the calls give.
+    Outputs,
+    /// Every tensor on the way as well, which takes a candle-core that tells of them.
+    Layers,
+}
 
 /// The sources of a reproduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +31,17 @@ pub struct Reproduction {
     pub main: String,
     /// `src/candle.rs`: what makes the calls and compares; the same for all families.
     pub kit: String,
+    /// Where the tensors on the way are looked at.
+    pub layers: Option<Layers>,
+}
+
+/// What writes the tensors on the way down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// `src/layers.rs` of the reproduction.
+    pub module: String,
+    /// `src/touchstone.rs` of a copy of candle-core, which tells of its tensors by it.
+    pub listener: String,
 }
 
 #[derive(Serialize)]
@@ -27,6 +49,12 @@ struct Context {
     title: String,
     decodes_along: Option<&'static str>,
     adapter: AdapterContext,
+    layers: bool,
+}
+
+#[derive(Serialize)]
+struct KitContext {
+    layers: bool,
 }
 
 /// The sources for a case; none where candle-transformers does not implement it. The config and the
@@ -34,19 +62,34 @@ struct Context {
 pub fn reproduction(
     case: &ResolvedCase<'_>,
     templates: &Templates,
+    detail: Detail,
 ) -> Result<Option<Reproduction>, Error> {
     let Some(binding) = case.candle else {
         return Ok(None);
     };
+    let with_layers = detail == Detail::Layers;
     let context = Context {
         title: case.family.title.clone(),
         decodes_along: case.family.architecture.decodes_along(),
         adapter: AdapterContext::new(case, binding)?.on_its_own(),
+        layers: with_layers,
     };
     let rendered = templates.render(MAIN, &context)?;
     let main = layout::rust::layout(&rendered).map_err(|broken| refused(broken, rendered))?;
-    let kit = templates.render(KIT, &())?;
-    Ok(Some(Reproduction { main, kit }))
+    let kit = templates.render(
+        KIT,
+        &KitContext {
+            layers: with_layers,
+        },
+    )?;
+    let layers = match detail {
+        Detail::Outputs => None,
+        Detail::Layers => Some(Layers {
+            module: templates.render(LAYERS, &())?,
+            listener: templates.render(LISTENER, &())?,
+        }),
+    };
+    Ok(Some(Reproduction { main, kit, layers }))
 }
 
 fn refused(broken: Broken, rendered: String) -> Error {

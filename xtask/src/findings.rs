@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::Context;
 use camino::Utf8Path;
+use generator::Detail;
 use model_registry::{Finding, Findings, Registry};
 
 use crate::{
@@ -139,7 +140,7 @@ fn written(workspace: &Workspace, registry: &Registry, finding: &Finding) -> Res
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
     }
-    Project::write(workspace, registry, &subject, &folder)
+    Project::write(workspace, registry, &subject, Detail::Outputs, &folder)
 }
 
 /// Does something with every project, several at once: a project is one crate, which one core compiles.

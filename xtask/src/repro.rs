@@ -1,5 +1,6 @@
 //! `repro`: a finding as a project that runs without this repository.
 
+mod layers;
 pub mod project;
 mod subject;
 mod trace;
@@ -8,7 +9,9 @@ pub mod upstream;
 use std::fs;
 
 use anyhow::Context;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use generator::Detail;
+use model_registry::Registry;
 
 pub use subject::Subject;
 
@@ -25,6 +28,8 @@ Examples:
   cargo xtask repro t5-tied-head                         the reproduction of a finding
   cargo xtask repro t5.lm-head forward_matches_reference any check of a case on candle
   cargo xtask repro t5-tied-head --fixed --run           the same with the fix that the finding proposes
+  cargo xtask repro clip.gelu forward_matches_reference --layers
+                                                         the first module that candle computes otherwise
 
 What is written needs Rust (or Python) and nothing of this repository: the model's config and weights as
 candle reads them, the calls that the check made, and what PyTorch gives for each. Running it ends with
@@ -50,6 +55,9 @@ pub struct Args {
     /// Build and run it as well.
     #[arg(long)]
     run: bool,
+    /// Run it, and name the first of PyTorch's modules whose output candle does not compute.
+    #[arg(long, conflicts_with_all = ["fixed", "out"])]
+    layers: bool,
 }
 
 /// Writes, and runs if asked to.
@@ -57,6 +65,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
     let findings = sources::findings(workspace)?;
     let subject = Subject::find(&registry, &findings, &args.subject, args.check.as_deref())?;
+    if args.layers {
+        return layers::compare(workspace, &registry, &subject);
+    }
     let fix = match (args.fixed, subject.finding()) {
         (false, _) => None,
         (true, Some(finding)) if !finding.head.fix.is_empty() => Some(finding),
@@ -73,10 +84,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         let message = format!("{folder} exists [name a folder that does not]");
         return Err(Failure::new(Exit::Usage, message));
     }
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
-    }
-    let project = Project::write(workspace, &registry, &subject, &folder)?;
+    let project = written(workspace, &registry, &subject, Detail::Outputs, &folder)?;
     Project::complete(workspace, [&project])?;
     if let Some(finding) = fix {
         let below = folder.join("fixed");
@@ -95,6 +103,20 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     } else {
         Exit::Unexpected
     })
+}
+
+/// A project in a folder that holds nothing else.
+fn written(
+    workspace: &Workspace,
+    registry: &Registry,
+    subject: &Subject<'_>,
+    detail: Detail,
+    folder: &Utf8Path,
+) -> Result<Project> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {folder}"))?;
+    }
+    Project::write(workspace, registry, subject, detail, folder)
 }
 
 /// Where reproductions are written and built.

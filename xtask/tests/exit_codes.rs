@@ -175,6 +175,23 @@ fn what_does_not_exist_is_a_matter_of_usage() {
 }
 
 #[test]
+fn layers_are_those_of_a_models_call() {
+    let (_folder, root) = empty();
+    fs::create_dir_all(root.join("docs/findings")).expect("made");
+    let page = "---\ntitle: Wrong\npackage: candle-core\nversion: 0.11.1\nat: src/lib.rs:1\nkind: panic\n---\n\
+                ## Symptom\n## Cause\n## Numbers\n## Proposed fix\n## Reproduction\n```rust\nfn main() {}\n```\n";
+    fs::write(root.join("docs/findings/of-its-own.md"), page).expect("written");
+    let repro = |arguments: &[&str]| xtask(root.as_str(), &[&["repro"], arguments].concat());
+    let own = repro(&["of-its-own", "--layers"]);
+    let said = "`of-its-own` is shown by a program of its own, which calls no model of PyTorch's";
+    ends_with(&own, Exit::Usage, said);
+    for other in [&["--fixed"][..], &["--out", "somewhere"]] {
+        let both = repro(&[&["of-its-own", "--layers"], other].concat());
+        ends_with(&both, Exit::Usage, "cannot be used with");
+    }
+}
+
+#[test]
 fn nothing_to_verify_is_never_green() {
     let (_folder, root) = empty();
     ends_with(

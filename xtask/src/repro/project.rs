@@ -9,9 +9,11 @@ use std::{
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use generator::Detail;
 use model_registry::{Binding, Finding, Program, Registry};
 
 use super::{
+    layers,
     subject::{Check, Subject},
     trace,
     upstream::Copy,
@@ -53,6 +55,7 @@ impl Project {
         workspace: &Workspace,
         registry: &Registry,
         subject: &Subject<'_>,
+        detail: Detail,
         folder: &Utf8Path,
     ) -> Result<Self> {
         workspace.make_folder(folder)?;
@@ -71,17 +74,21 @@ impl Project {
                 .with_context(|| format!("cannot copy {lock}"))?;
             Ok::<_, Failure>(())
         };
-        let mut language = Language::Rust;
+        let (mut language, mut listening) = (Language::Rust, None);
         let mut open = None;
         match subject {
             Subject::Check(check) => {
                 crate::regen::require_fresh(workspace, registry)?;
                 let templates = sources::templates(None)?;
-                let sources = generator::reproduction(&check.case, &templates);
+                let sources = generator::reproduction(&check.case, &templates, detail);
                 let sources = sources.or_exit(Exit::InvalidRegistry)?;
                 let sources = sources.context("the case is not bound to candle-transformers")?;
                 put("src/main.rs", &sources.main)?;
                 put("src/candle.rs", &sources.kit)?;
+                if let Some(layers) = &sources.layers {
+                    put("src/layers.rs", &layers.module)?;
+                    listening = Some(layers::listening(workspace, &layers.listener)?);
+                }
                 put("Cargo.toml", &manifest(&subject.name(), BOUND))?;
                 lock()?;
                 let data = folder.join("data");
@@ -102,12 +109,16 @@ impl Project {
                 put("README.md", &page_of_program(finding))?;
             }
         }
-        Ok(Self {
+        let project = Self {
             folder: folder.to_owned(),
             language,
             needs_protoc,
             open,
-        })
+        };
+        if let Some(copy) = listening {
+            project.patch(&copy)?;
+        }
+        Ok(project)
     }
 
     /// Lets PyTorch repeat the calls of projects, all in one process: starting it is what takes long.

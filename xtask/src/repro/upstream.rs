@@ -62,7 +62,7 @@ impl Fixed {
         for finding in &all {
             places.insert(
                 &finding.name,
-                Place::of(finding, source(&packages, finding)?)?,
+                Place::of(finding, source_of(&packages, finding)?)?,
             );
         }
         let go_together = |one: &Finding, other: &Finding| {
@@ -148,7 +148,7 @@ fn patched(packages: &[Package], findings: &[&Finding], folder: &Utf8Path) -> Re
         let Some(first) = findings.first() else {
             continue;
         };
-        copy(source(packages, first)?, &target)?;
+        copy(source_of(packages, first)?, &target)?;
         change(&target, &findings)?;
         copies.push(Copy {
             package: package.to_owned(),
@@ -158,20 +158,28 @@ fn patched(packages: &[Package], findings: &[&Finding], folder: &Utf8Path) -> Re
     Ok(copies)
 }
 
+/// Where cargo keeps a published package that this workspace builds.
+pub(super) fn published(
+    workspace: &Workspace,
+    package: &str,
+    version: &str,
+) -> Result<Utf8PathBuf> {
+    source(&metadata(workspace)?, package, version).map(Utf8Path::to_owned)
+}
+
+fn source<'p>(packages: &'p [Package], name: &str, version: &str) -> Result<&'p Utf8Path> {
+    let known = |known: &&Package| known.name == name && known.version == version;
+    let Some(package) = packages.iter().find(known) else {
+        let message = format!("{name} {version} is not among what this workspace builds");
+        return Err(Failure::new(Exit::InvalidRegistry, message));
+    };
+    let manifest = &package.manifest_path;
+    Ok(manifest.parent().unwrap_or(Utf8Path::new(".")))
+}
+
 /// Where the sources of a finding's package are.
-fn source<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8Path> {
-    let (name, version) = (&finding.head.package, &finding.head.version);
-    let known = |known: &&Package| known.name == *name && known.version == *version;
-    match packages.iter().find(known) {
-        Some(package) => Ok(package.manifest_path.parent().unwrap_or(Utf8Path::new("."))),
-        None => {
-            let message = format!(
-                "{}: {name} {version} is not among what this workspace builds, so that no fix of it can be tried",
-                finding.path()
-            );
-            Err(Failure::new(Exit::InvalidRegistry, message))
-        }
-    }
+fn source_of<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8Path> {
+    source(packages, &finding.head.package, &finding.head.version)
 }
 
 /// Where cargo keeps the sources of what this workspace builds, and its bench of graphs.
@@ -199,7 +207,7 @@ fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
+pub(super) fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
     if target.exists() {
         fs::remove_dir_all(target).with_context(|| format!("cannot remove {target}"))?;
     }

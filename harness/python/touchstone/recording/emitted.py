@@ -24,6 +24,11 @@ def cases(folder: Path, families: list[str]) -> list[Case]:
     return [case for case in found if not families or case.family in families or case.name in families]
 
 
+def one(folder: Path, name: str) -> Case:
+    """The case of that name: `bert` is the family's own and not its variants."""
+    return next(case for case in cases(folder, [name]) if case.name == name)
+
+
 def wanted(stem: str, families: list[str]) -> bool:
     return not families or stem in {family.split(".")[0].replace("-", "_") for family in families}
 
