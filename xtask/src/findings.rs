@@ -23,6 +23,7 @@ use crate::{
     exit::{Exit, Failure, Result},
     files, interrupt, output, page,
     progress::Progress,
+    regen,
     repro::{
         Subject,
         project::Project,
@@ -72,6 +73,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         });
     }
     let chosen = chosen(&findings, &args.names)?;
+    regen::require_fresh(workspace, &registry)?;
     let fixed = Fixed::write(workspace, &findings, &scratch(workspace).join("fixed"))?;
     let progress = Progress::new(chosen.len(), "findings");
     let mut projects = Vec::new();
@@ -140,7 +142,7 @@ fn written(workspace: &Workspace, registry: &Registry, finding: &Finding) -> Res
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
     }
-    Project::write(workspace, registry, &subject, Detail::Outputs, &folder)
+    Project::write(workspace, &subject, Detail::Outputs, &folder)
 }
 
 /// Does something with every project, several at once: a project is one crate, which one core compiles.

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Detail;
-use model_registry::{Binding, Finding, Program, Registry};
+use model_registry::{Binding, Finding, Program};
 
 use super::{
     layers,
@@ -53,7 +53,6 @@ impl Project {
     /// Writes the project of a subject to a folder; it can be run once it is complete.
     pub fn write(
         workspace: &Workspace,
-        registry: &Registry,
         subject: &Subject<'_>,
         detail: Detail,
         folder: &Utf8Path,
@@ -78,7 +77,6 @@ impl Project {
         let mut open = None;
         match subject {
             Subject::Check(check) => {
-                crate::regen::require_fresh(workspace, registry)?;
                 let templates = sources::templates(None)?;
                 let sources = generator::reproduction(&check.case, &templates, detail);
                 let sources = sources.or_exit(Exit::InvalidRegistry)?;
