@@ -193,11 +193,30 @@ serde = { version = \"1\", features = [\"derive\"] }
 serde_json = \"1\"
 ";
 
+/// What computes is optimised, the rest is built sooner than it is run.
+const PROFILE: &str = "\
+[profile.dev]
+debug = 0
+
+[profile.dev.package]
+candle-core.opt-level = 3
+candle-nn.opt-level = 3
+gemm-common.opt-level = 3
+gemm-f16.opt-level = 3
+gemm-f32.opt-level = 3
+gemm-f64.opt-level = 3
+gemm.opt-level = 3
+half.opt-level = 3
+pulp.opt-level = 3
+rayon.opt-level = 3
+";
+
 fn manifest(name: &str, dependencies: &str) -> String {
+    let computes = dependencies.contains("candle-");
+    let profile = if computes { PROFILE } else { "" };
     format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
-         [dependencies]\n{dependencies}\n\
-         # A tiny model: what is not optimised is built sooner than it is run.\n[profile.dev]\ndebug = 0\n\n[workspace]\n"
+         [dependencies]\n{dependencies}\n{profile}\n[workspace]\n"
     )
 }
 
