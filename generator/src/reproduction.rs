@@ -57,8 +57,8 @@ struct KitContext {
     layers: bool,
 }
 
-/// The sources for a case; none where candle-transformers does not implement it. The config and the
-/// weights that they read are candle's already: translated, renamed and derived.
+/// The sources for a case; none where candle-transformers does not implement it. The config that
+/// they read is candle's already: translated.
 pub fn reproduction(
     case: &ResolvedCase<'_>,
     templates: &Templates,

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use walkdir::WalkDir;
 
 const TEMPORARY_PREFIX: &str = ".xtask-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -98,6 +99,28 @@ fn lives(process: i32) -> bool {
         let _ = process;
         true
     }
+}
+
+/// Copies a file, or a folder with all that is below it.
+pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    for entry in WalkDir::new(from) {
+        let entry = entry.with_context(|| format!("cannot read {from}"))?;
+        let path = Utf8Path::from_path(entry.path()).context("a path that is not UTF-8")?;
+        let below = path.strip_prefix(from).unwrap_or(path);
+        // Joined to nothing, a path would end in a separator.
+        let copy = if below.as_str().is_empty() {
+            to.to_owned()
+        } else {
+            to.join(below)
+        };
+        let copied = if entry.file_type().is_dir() {
+            fs::create_dir_all(&copy)
+        } else {
+            fs::copy(path, &copy).map(|_| ())
+        };
+        copied.with_context(|| format!("cannot make {copy}"))?;
+    }
+    Ok(())
 }
 
 /// Waits until no other process holds this lock; it ends with the returned value.

@@ -24,12 +24,7 @@ use crate::{
     files, interrupt, output, page,
     progress::Progress,
     regen,
-    repro::{
-        Subject,
-        project::Project,
-        scratch,
-        upstream::{Copy, Fixed},
-    },
+    repro::{Copy, Fixed, Subject, project::Project, scratch},
     sources,
     verify::jobs,
     workspace::Workspace,
@@ -74,7 +69,11 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     }
     let chosen = chosen(&findings, &args.names)?;
     regen::require_fresh(workspace, &registry)?;
-    let fixed = Fixed::write(workspace, &findings, &scratch(workspace).join("fixed"))?;
+    let fixed = if chosen.iter().any(|page| !page.head.fix.is_empty()) {
+        Fixed::write(workspace, &findings, &scratch(workspace).join("fixed"))?
+    } else {
+        Fixed::default()
+    };
     let progress = Progress::new(chosen.len(), "findings");
     let mut projects = Vec::new();
     for finding in chosen {

@@ -1,10 +1,13 @@
 //! `repro`: a finding as a project that runs without this repository.
 
+mod fixed;
 mod layers;
+mod manifest;
+mod page;
 pub mod project;
 mod subject;
 mod trace;
-pub mod upstream;
+mod upstream;
 
 use std::fs;
 
@@ -12,7 +15,9 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Detail;
 
+pub use fixed::Fixed;
 pub use subject::Subject;
+pub use upstream::Copy;
 
 use crate::{
     exit::{Exit, Failure, Result},
@@ -20,7 +25,6 @@ use crate::{
     workspace::Workspace,
 };
 use project::Project;
-use upstream::Fixed;
 
 const EXAMPLES: &str = "\
 Examples:

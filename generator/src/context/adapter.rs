@@ -190,10 +190,8 @@ impl AdapterContext {
         !self.config.ends_with("candle::Json")
     }
 
-    /// For a program whose files hold candle's own config and weights, and which has no harness.
+    /// For a program whose config is candle's own, and which has no harness.
     pub(crate) fn on_its_own(mut self) -> Self {
-        self.renames.clear();
-        self.derives.clear();
         self.translates.clear();
         let here = |text: &str| text.replace(HARNESS, "candle::");
         self.config = here(&self.config);

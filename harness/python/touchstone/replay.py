@@ -33,7 +33,6 @@ class Model:
     """One model that the check built, and what its cache has seen since it was last emptied."""
 
     dtype: str
-    weights: str
     #: What candle gives for the last position alone.
     last_position: list[str]
     reset: bool = False
@@ -114,7 +113,7 @@ def replayed(case: Case, torch_models: PyTorch, lines: list[dict], folder: Path)
     calls, tensors = [], {}
     for line in lines:
         if "case" in line:
-            models[line["model"]] = Model(line["dtype"], line["weights"], line["last_position"])
+            models[line["model"]] = Model(line["dtype"], line["last_position"])
             continue
         model = models[line["model"]]
         if line.get("reset"):
@@ -124,7 +123,7 @@ def replayed(case: Case, torch_models: PyTorch, lines: list[dict], folder: Path)
         if line["position"] == 0:
             model.seen = []
         model.seen.append(arrays)
-        call = {**line, "dtype": model.dtype, "weights": model.weights, "reset": model.reset}
+        call = {**line, "dtype": model.dtype, "reset": model.reset}
         model.reset = False
         try:
             call["expected"], numbers = expected(case, torch_models, model)

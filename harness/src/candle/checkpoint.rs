@@ -11,7 +11,6 @@ use candle_nn::{Init, var_builder::SimpleBackend};
 use super::{
     Result,
     names::{Derived, Match, Names, Piece},
-    trace::Weights,
 };
 
 /// The names asked for so far.
@@ -36,30 +35,15 @@ pub(super) struct Checkpoint {
     tensors: MmapedSafetensors,
     names: Names,
     asked: Asked,
-    /// Where to write down what was given, if anybody wants it.
-    traced: Option<Weights>,
 }
 
 impl Checkpoint {
-    pub(super) fn new(
-        tensors: MmapedSafetensors,
-        names: Names,
-        asked: Asked,
-        traced: Option<Weights>,
-    ) -> Self {
+    pub(super) fn new(tensors: MmapedSafetensors, names: Names, asked: Asked) -> Self {
         Self {
             tensors,
             names,
             asked,
-            traced,
         }
-    }
-
-    fn given(&self, name: &str, tensor: Tensor) -> Tensor {
-        if let Some(traced) = &self.traced {
-            traced.note(name, &tensor);
-        }
-        tensor
     }
 
     /// A weight by its name in the checkpoint.
@@ -121,7 +105,7 @@ impl SimpleBackend for Checkpoint {
             let saved = self.names.rename(name);
             let tensor = SimpleBackend::get(&self.tensors, shape, &saved, init, dtype, device)?;
             self.asked.note(&saved);
-            return Ok(self.given(name, tensor));
+            return Ok(tensor);
         };
         let tensor = self.derive(how, &found, Some(&shape), dtype, device)?;
         if tensor.shape() != &shape {
@@ -132,15 +116,14 @@ impl SimpleBackend for Checkpoint {
                 got,
             });
         }
-        Ok(self.given(name, tensor))
+        Ok(tensor)
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        let tensor = match self.names.derived(name) {
-            None => self.read(&self.names.rename(name), dtype, device)?,
-            Some((how, found)) => self.derive(how, &found, None, dtype, device)?,
-        };
-        Ok(self.given(name, tensor))
+        match self.names.derived(name) {
+            None => self.read(&self.names.rename(name), dtype, device),
+            Some((how, found)) => self.derive(how, &found, None, dtype, device),
+        }
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
@@ -205,7 +188,7 @@ mod tests {
         candle_core::safetensors::save(&tensors, file.path())?;
         // SAFETY: nothing writes to the file while the test has it open.
         let tensors = unsafe { MmapedSafetensors::multi(&[file.path()])? };
-        Ok(Checkpoint::new(tensors, NAMES, asked.clone(), None))
+        Ok(Checkpoint::new(tensors, NAMES, asked.clone()))
     }
 
     fn get(checkpoint: &Checkpoint, shape: &[usize], name: &str) -> Result<Vec<f32>> {

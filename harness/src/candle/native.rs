@@ -5,8 +5,7 @@ use std::{
     marker::PhantomData,
 };
 
-use camino::Utf8Path;
-use candle_core::{DType, Device, Tensor, safetensors::MmapedSafetensors};
+use candle_core::{DType, Device, safetensors::MmapedSafetensors};
 use serde_json::Value;
 
 use super::{
@@ -115,9 +114,10 @@ fn build<M: Model>(
         Precision::Bf16 => DType::BF16,
     };
     let failure = |error: candle_core::Error| Failure::load(without_backtrace(&error.to_string()));
-    let trace = Trace::begin(reference, precision, M::LAST_POSITION, &config).map_err(failure)?;
-    let config = config::read(config).map_err(Failure::load)?;
     let path = reference.weights()?.path().to_owned();
+    let trace = Trace::begin(reference, precision, M::LAST_POSITION, &config, &path);
+    let trace = trace.map_err(failure)?;
+    let config = config::read(config).map_err(Failure::load)?;
     // SAFETY: the file is written once, under a name that holds its content's digest, and
     // replaced only by renaming another over it, which leaves this mapping alone.
     let tensors = unsafe { MmapedSafetensors::multi(&[path.as_std_path()]) }.map_err(|error| {
@@ -128,16 +128,11 @@ fn build<M: Model>(
         renames: M::RENAMES,
         derives: M::DERIVES,
     };
-    let traced = trace.as_ref().map(Trace::weights);
-    let checkpoint = Checkpoint::new(tensors, names, asked.clone(), traced);
+    let checkpoint = Checkpoint::new(tensors, names, asked.clone());
     let weights = VarBuilder::from_backend(Box::new(checkpoint), dtype, device.clone());
-    let model = M::load(config, weights);
-    if let Some(trace) = &trace {
-        let unread = unread(&path, &asked.names()).map_err(failure)?;
-        trace.built(unread).map_err(failure)?;
-    }
+    let model = M::load(config, weights).map_err(failure)?;
     Ok(NativeSession {
-        model: model.map_err(failure)?,
+        model,
         trace,
         device,
         dtype,
@@ -153,13 +148,6 @@ pub struct NativeSession<M> {
     dtype: DType,
     asked: Asked,
     trace: Option<Trace>,
-}
-
-/// The weights of a file that a model did not ask for.
-fn unread(path: &Utf8Path, asked: &BTreeSet<String>) -> super::Result<Vec<(String, Tensor)>> {
-    let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
-    tensors.retain(|name, _| !asked.contains(name));
-    Ok(tensors.into_iter().collect())
 }
 
 impl<M: Model> Session for NativeSession<M> {

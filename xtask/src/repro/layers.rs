@@ -94,7 +94,10 @@ pub(super) fn listening(workspace: &Workspace, listener: &str) -> Result<Copy> {
     if fs::read_to_string(&module).is_ok_and(|text| text == listener) {
         return Ok(copy);
     }
-    upstream::copy(&upstream::published(workspace, package, version)?, &folder)?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
+    }
+    files::copy_tree(&upstream::published(workspace, package, version)?, &folder)?;
     for (file, replace, with) in EDITS {
         edit(&folder.join(file), replace, with)?;
     }

@@ -1,7 +1,6 @@
 //! The files of a reproduction: a Cargo project or a script, with a page that says what it shows.
 
 use std::{
-    fmt::Write as _,
     fs::{self, OpenOptions},
     io::Write as _,
     process::Command,
@@ -10,14 +9,9 @@ use std::{
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Detail;
-use model_registry::{Binding, Finding, Program};
+use model_registry::Program;
 
-use super::{
-    layers,
-    subject::{Check, Subject},
-    trace,
-    upstream::Copy,
-};
+use super::{layers, manifest, page, subject::Subject, trace, upstream::Copy};
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
     protoc,
@@ -45,6 +39,22 @@ enum Language {
 /// The package that this workspace does not build itself, and the one of its folders that does.
 pub(super) const ONNX: &str = "candle-onnx";
 pub(super) const BENCH: &str = "harness/graph/bench";
+
+/// What the reproductions have in common with the harness: how a checkpoint's weights are found.
+const SHARED: [(&str, &str); 2] = [
+    (
+        "names.rs",
+        include_str!("../../../harness/src/candle/names.rs"),
+    ),
+    (
+        "checkpoint.rs",
+        include_str!("../../../harness/src/candle/checkpoint.rs"),
+    ),
+];
+
+fn without_tests(text: &str) -> &str {
+    text.split("\n#[cfg(test)]").next().unwrap_or(text)
+}
 
 /// The script of a Python reproduction.
 const SCRIPT: &str = "reproduce.py";
@@ -83,28 +93,37 @@ impl Project {
                 let sources = sources.context("the case is not bound to candle-transformers")?;
                 put("src/main.rs", &sources.main)?;
                 put("src/candle.rs", &sources.kit)?;
+                for (name, text) in SHARED {
+                    put(&format!("src/candle/{name}"), without_tests(text))?;
+                }
                 if let Some(layers) = &sources.layers {
                     put("src/layers.rs", &layers.module)?;
                     listening = Some(layers::listening(workspace, &layers.listener)?);
                 }
-                put("Cargo.toml", &manifest(&subject.name(), BOUND))?;
+                put(
+                    "Cargo.toml",
+                    &manifest::manifest(&subject.name(), manifest::BOUND),
+                )?;
                 lock()?;
                 let data = folder.join("data");
                 trace::write(workspace, check, &data)?;
                 open = Some(data);
-                put("README.md", &page_of_check(check))?;
+                put("README.md", &page::of_check(check))?;
             }
             Subject::Program(finding, Program::Rust(code)) => {
                 put("src/main.rs", code)?;
-                put("Cargo.toml", &manifest(&finding.name, &needs(finding)))?;
+                put(
+                    "Cargo.toml",
+                    &manifest::manifest(&finding.name, &manifest::needs(finding)),
+                )?;
                 lock()?;
-                put("README.md", &page_of_program(finding))?;
+                put("README.md", &page::of_program(finding))?;
             }
             Subject::Program(finding, Program::Python(code)) => {
                 language = Language::Python;
                 put(SCRIPT, code)?;
-                put("requirements.txt", &requirements(finding))?;
-                put("README.md", &page_of_program(finding))?;
+                put("requirements.txt", &manifest::requirements(finding))?;
+                put("README.md", &page::of_program(finding))?;
             }
         }
         let project = Self {
@@ -182,125 +201,4 @@ impl Project {
         command.current_dir(&self.folder);
         Ok(command)
     }
-}
-
-/// What a case on candle needs.
-const BOUND: &str = "\
-candle-core = { version = \"=0.11.1\", default-features = false }
-candle-nn = { version = \"=0.11.1\", default-features = false }
-candle-transformers = { version = \"=0.11.1\", default-features = false }
-serde = { version = \"1\", features = [\"derive\"] }
-serde_json = \"1\"
-";
-
-/// What computes is optimised, the rest is built sooner than it is run.
-const PROFILE: &str = "\
-[profile.dev]
-debug = 0
-
-[profile.dev.package]
-candle-core.opt-level = 3
-candle-nn.opt-level = 3
-gemm-common.opt-level = 3
-gemm-f16.opt-level = 3
-gemm-f32.opt-level = 3
-gemm-f64.opt-level = 3
-gemm.opt-level = 3
-half.opt-level = 3
-pulp.opt-level = 3
-rayon.opt-level = 3
-";
-
-fn manifest(name: &str, dependencies: &str) -> String {
-    let computes = dependencies.contains("candle-");
-    let profile = if computes { PROFILE } else { "" };
-    format!(
-        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
-         [dependencies]\n{dependencies}\n{profile}\n[workspace]\n"
-    )
-}
-
-fn needs(finding: &Finding) -> String {
-    let (package, version) = (&finding.head.package, &finding.head.version);
-    let mut lines = format!("{package} = \"={version}\"\n");
-    for need in &finding.head.needs {
-        lines += need;
-        lines.push('\n');
-    }
-    lines
-}
-
-fn requirements(finding: &Finding) -> String {
-    let mut lines = format!("{}=={}\n", finding.head.package, finding.head.version);
-    for need in &finding.head.needs {
-        lines += need;
-        lines.push('\n');
-    }
-    lines
-}
-
-fn page_of_program(finding: &Finding) -> String {
-    let head = &finding.head;
-    format!(
-        "# {}\n\n{} {}, {}.\n\nThe program ends with code 1 while this is so, and with 0 once it is not.\n",
-        head.title, head.package, head.version, head.at
-    )
-}
-
-fn page_of_check(check: &Check<'_>) -> String {
-    let case = &check.case;
-    let mut page = String::new();
-    let title = match check.finding {
-        Some(finding) => finding.head.title.clone(),
-        None => format!("{} on candle: {}", case.name(), check.test.check),
-    };
-    let _infallible = writeln!(
-        page,
-        "# {title}\n\n\
-         `cargo run` repeats the calls of `data/calls.json` with candle-transformers 0.11.1 and holds every answer against \
-         what transformers' `{}` gives for the same config, weights and inputs in float64. It ends with code 1 while one \
-         differs by more than four times what PyTorch itself loses in the same precision.\n\n\
-         - `src/main.rs`: how candle is called; `src/candle.rs`: what makes the calls and compares.\n\
-         - `data/config.json`, `data/weights-*.safetensors`: what candle reads. The model is tiny and its weights are drawn \
-         by their names, since no number of a real checkpoint matters here.\n\
-         - `data/call-*.safetensors`, `data/expected.safetensors`: what goes in, and what PyTorch gives.",
-        case.model
-    );
-    if let Some(tries) = case.tries {
-        let _infallible = writeln!(page, "\nThe case tries {tries}.");
-    }
-    if let Some(finding) = check.finding {
-        let head = &finding.head;
-        let _infallible = writeln!(
-            page,
-            "\nThe cause is in {} {}, {}.",
-            head.package, head.version, head.at
-        );
-    }
-    if let Some(binding) = case.candle {
-        page += &translations(binding);
-    }
-    page
-}
-
-/// What had to be done to the checkpoint before candle could read it.
-fn translations(binding: &Binding) -> String {
-    let mut lines = String::new();
-    for field in binding.translate.keys() {
-        let _infallible = writeln!(
-            lines,
-            "- the config's `{field}` is given as candle reads it"
-        );
-    }
-    for (to, from) in &binding.rename {
-        let _infallible = writeln!(lines, "- `{to}` is the checkpoint's `{from}`");
-    }
-    for (to, derived) in &binding.derive {
-        let sources = derived.sources().join("`, `");
-        let _infallible = writeln!(lines, "- `{to}` is made of the checkpoint's `{sources}`");
-    }
-    if lines.is_empty() {
-        return lines;
-    }
-    format!("\nWhat was done to config and checkpoint so that candle reads them:\n\n{lines}")
 }

@@ -3,10 +3,9 @@
 use std::fs;
 
 use anyhow::Context;
-use camino::{Utf8Path, Utf8PathBuf};
-use walkdir::WalkDir;
+use camino::Utf8PathBuf;
 
-use crate::{exit::Result, workspace::Workspace};
+use crate::{exit::Result, files, workspace::Workspace};
 
 /// The folder.
 pub(super) struct Scratch {
@@ -31,23 +30,10 @@ impl Scratch {
 
     /// Copies a file or folder of the workspace to the same place here.
     pub(super) fn copy(&self, workspace: &Workspace, path: &str) -> Result<()> {
-        let from = workspace.root.join(path);
-        for entry in WalkDir::new(&from) {
-            let entry = entry.with_context(|| format!("cannot read {from}"))?;
-            let Some(file) = Utf8Path::from_path(entry.path()) else {
-                continue;
-            };
-            let copy = self
-                .root
-                .join(file.strip_prefix(&workspace.root).unwrap_or(file));
-            let copied = if entry.file_type().is_dir() {
-                fs::create_dir_all(&copy)
-            } else {
-                fs::copy(file, &copy).map(|_| ())
-            };
-            copied.with_context(|| format!("cannot make {copy}"))?;
-        }
-        Ok(())
+        Ok(files::copy_tree(
+            &workspace.root.join(path),
+            &self.root.join(path),
+        )?)
     }
 
     /// Makes a file or folder of the workspace appear at the same place here.
