@@ -16,7 +16,7 @@ use crate::{
         Subject,
         project::Project,
         scratch,
-        upstream::{self, Copy},
+        upstream::{Copy, Fixed},
     },
     sources,
     workspace::Workspace,
@@ -57,7 +57,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         });
     }
     let chosen = chosen(&findings, &args.names)?;
-    let copies = copies(workspace, &findings)?;
+    let fixed = Fixed::write(workspace, &findings, &scratch(workspace).join("fixed"))?;
     let mut progress = Progress::new(chosen.len(), "findings");
     let mut projects = Vec::new();
     for finding in chosen {
@@ -72,7 +72,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
             return Ok(Exit::Interrupted);
         }
         progress.doing(&finding.name);
-        let state = tried(workspace, finding, &project, &copies)?;
+        let state = tried(workspace, finding, &project, fixed.copies(finding))?;
         let line = format!("{}: {state}", finding.name);
         if !state.is_as_it_should_be() {
             progress.note(&line);
@@ -105,15 +105,6 @@ fn chosen<'a>(findings: &'a Findings, names: &[String]) -> Result<Vec<&'a Findin
         })
     });
     found.collect()
-}
-
-/// One changed copy of each package for all findings, so that it is built once.
-fn copies(workspace: &Workspace, findings: &Findings) -> Result<Vec<Copy>> {
-    upstream::patched(
-        workspace,
-        findings.pages(),
-        &scratch(workspace).join("fixed"),
-    )
 }
 
 /// A finding's project, written anew.

@@ -21,6 +21,7 @@ use crate::{
     workspace::Workspace,
 };
 use project::Project;
+use upstream::Fixed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +49,7 @@ pub struct Args {
     /// Where to write it; below target/touchstone/repro if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<Utf8PathBuf>,
-    /// Against a copy of the package with the changes that the finding proposes.
+    /// Against copies of the packages with the changes that the finding proposes, and all others that go with them.
     #[arg(long)]
     fixed: bool,
     /// Build and run it as well.
@@ -67,9 +68,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     if args.layers {
         return layers::compare(workspace, &registry, &subject);
     }
-    let edits = match (args.fixed, subject.finding()) {
-        (false, _) => &[],
-        (true, Some(finding)) if !finding.head.fix.is_empty() => std::slice::from_ref(finding),
+    let fix = match (args.fixed, subject.finding()) {
+        (false, _) => None,
+        (true, Some(finding)) if !finding.head.fix.is_empty() => Some(finding),
         (true, _) => {
             let message = format!("no finding proposes a fix for `{}`", args.subject);
             return Err(Failure::new(Exit::Usage, message));
@@ -85,8 +86,11 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     }
     let project = written(workspace, &registry, &subject, Detail::Outputs, &folder)?;
     Project::complete(workspace, [&project])?;
-    for copy in upstream::patched(workspace, edits, &folder)? {
-        project.patch(&copy)?;
+    if let Some(finding) = fix {
+        let below = folder.join("fixed");
+        for copy in Fixed::write(workspace, &findings, &below)?.copies(finding) {
+            project.patch(copy)?;
+        }
     }
     if !args.run {
         let shown = workspace.relative(&folder);

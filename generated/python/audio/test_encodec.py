@@ -10,24 +10,101 @@ ENCODEC = Case(
     family="encodec",
     variant=None,
     model="EncodecModel",
-    recorded_from="13849f28ec729aed",
+    recorded_from="74553aed4dd6184c",
     decodes_along=None,
     config={
-        "codebook_size": 4,
+        "codebook_size": 1024,
         "hidden_size": 12,
         "num_filters": 4,
+        "sampling_rate": 6000,
         "upsampling_ratios": [4, 2],
     },
     call={"bandwidth": 24.0},
     sizes={"batch": (2, 3), "samples": (88, 64)},
     inputs={
         "input_values": floats("batch", 1, "samples"),
-        "padding_mask": lengths(samples=[88, 60]),
+        "padding_mask": lengths(samples=[88, 64]),
     },
     outputs={"audio_values": ("batch", 1, "samples")},
 )
 
-CASES = [ENCODEC]
+CONSTANT_PADDING = Case(
+    category="audio",
+    family="encodec",
+    variant="constant-padding",
+    model="EncodecModel",
+    recorded_from="cedab1dbdcd7a50b",
+    decodes_along=None,
+    config={
+        "codebook_size": 1024,
+        "hidden_size": 12,
+        "num_filters": 4,
+        "pad_mode": "constant",
+        "sampling_rate": 3000,
+        "upsampling_ratios": [4],
+    },
+    call={"bandwidth": 24.0},
+    sizes={"batch": (2, 3), "samples": (88, 64)},
+    inputs={
+        "input_values": floats("batch", 1, "samples"),
+        "padding_mask": lengths(samples=[88, 64]),
+    },
+    outputs={"audio_values": ("batch", 1, "samples")},
+)
+
+SMALL_CODEBOOK = Case(
+    category="audio",
+    family="encodec",
+    variant="small-codebook",
+    model="EncodecModel",
+    recorded_from="0fe6570c2efb6c16",
+    decodes_along=None,
+    config={
+        "codebook_size": 16,
+        "hidden_size": 12,
+        "num_filters": 4,
+        "pad_mode": "constant",
+        "sampling_rate": 3000,
+        "target_bandwidths": [6.0, 12.0],
+        "upsampling_ratios": [4],
+    },
+    call={"bandwidth": 12.0},
+    sizes={"batch": (2, 3), "samples": (88, 64)},
+    inputs={
+        "input_values": floats("batch", 1, "samples"),
+        "padding_mask": lengths(samples=[88, 64]),
+    },
+    outputs={"audio_values": ("batch", 1, "samples")},
+)
+
+TIME_GROUP_NORM = Case(
+    category="audio",
+    family="encodec",
+    variant="time-group-norm",
+    model="EncodecModel",
+    recorded_from="7040cc615d86f354",
+    decodes_along=None,
+    config={
+        "codebook_size": 1024,
+        "hidden_size": 16,
+        "norm_type": "time_group_norm",
+        "num_filters": 4,
+        "num_lstm_layers": 1,
+        "pad_mode": "constant",
+        "sampling_rate": 3000,
+        "upsampling_ratios": [4],
+        "use_causal_conv": False,
+    },
+    call={"bandwidth": 24.0},
+    sizes={"batch": (2, 3), "samples": (88, 64)},
+    inputs={
+        "input_values": floats("batch", 1, "samples"),
+        "padding_mask": lengths(samples=[88, 64]),
+    },
+    outputs={"audio_values": ("batch", 1, "samples")},
+)
+
+CASES = [ENCODEC, CONSTANT_PADDING, SMALL_CODEBOOK, TIME_GROUP_NORM]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -10,7 +10,7 @@ MIMI = Case(
     family="mimi",
     variant=None,
     model="MimiModel",
-    recorded_from="ffe4099c17c49a05",
+    recorded_from="ad6c9948e130957a",
     decodes_along=None,
     config={
         "codebook_dim": 28,
@@ -21,7 +21,7 @@ MIMI = Case(
         "num_attention_heads": 6,
         "num_filters": 4,
         "num_hidden_layers": 2,
-        "num_key_value_heads": 2,
+        "num_key_value_heads": 6,
         "num_quantizers": 3,
         "upsample_groups": 48,
         "vector_quantization_hidden_dimension": 28,

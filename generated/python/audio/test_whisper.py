@@ -216,7 +216,44 @@ LONG_SOURCE = Case(
     },
 )
 
-CASES = [WHISPER, AUDIO_CLASSIFICATION, CAUSAL_LM, FEED_FORWARD, LM_HEAD, LONG_SOURCE]
+NO_SUPPRESSION = Case(
+    category="audio",
+    family="whisper",
+    variant="no-suppression",
+    model="WhisperModel",
+    recorded_from="7ff89333eeda302e",
+    decodes_along="target",
+    config={
+        "bos_token_id": 49,
+        "d_model": 36,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 144,
+        "decoder_layers": 1,
+        "decoder_start_token_id": 52,
+        "encoder_attention_heads": 3,
+        "encoder_ffn_dim": 144,
+        "encoder_layers": 1,
+        "eos_token_id": 50,
+        "max_source_positions": 5,
+        "max_target_positions": 67,
+        "num_mel_bins": 10,
+        "pad_token_id": 51,
+        "suppress_tokens": None,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "target": (4, 3)},
+    inputs={
+        "decoder_input_ids": tokens("batch", "target"),
+        "input_features": floats("batch", 10, 10),
+    },
+    outputs={
+        "encoder_last_hidden_state": ("batch", "positions", "hidden"),
+        "last_hidden_state": ("batch", "target", "hidden"),
+    },
+)
+
+CASES = [WHISPER, AUDIO_CLASSIFICATION, CAUSAL_LM, FEED_FORWARD, LM_HEAD, LONG_SOURCE, NO_SUPPRESSION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

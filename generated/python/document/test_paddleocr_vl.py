@@ -47,7 +47,66 @@ PADDLEOCR_VL = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [PADDLEOCR_VL]
+IMAGE = Case(
+    category="document",
+    family="paddleocr_vl",
+    variant="image",
+    model="PaddleOCRVLForConditionalGeneration",
+    recorded_from="70d0909254870540",
+    decodes_along="sequence",
+    config={
+        "image_token_id": 50,
+        "text_config": {
+            "head_dim": 128,
+            "hidden_size": 48,
+            "intermediate_size": 44,
+            "max_position_embeddings": 67,
+            "num_attention_heads": 6,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 2,
+            "vocab_size": 53,
+        },
+        "video_token_id": 49,
+        "vision_config": {
+            "hidden_size": 40,
+            "image_size": 20,
+            "intermediate_size": 52,
+            "num_attention_heads": 5,
+            "num_hidden_layers": 2,
+            "patch_size": 5,
+        },
+        "vision_end_token_id": 52,
+        "vision_start_token_id": 51,
+    },
+    call={
+        "image_grid_thw": {"tensor": [[1, 4, 6], [1, 4, 6]]},
+        "logits_to_keep": 1,
+        "position_ids": {
+            "tensor": [
+                [
+                    [0, 1, 1, 1, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10],
+                    [0, 1, 1, 1, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10],
+                ],
+                [
+                    [0, 1, 1, 1, 2, 2, 2, 4, 5, 6, 7, 8, 9, 10],
+                    [0, 1, 1, 1, 2, 2, 2, 4, 5, 6, 7, 8, 9, 10],
+                ],
+                [
+                    [0, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+                    [0, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+                ],
+            ],
+        },
+    },
+    sizes={"batch": (2,), "sequence": (14,)},
+    inputs={
+        "input_ids": prompt(("batch", "sequence"), start=[51], media=(50, 6)),
+        "pixel_values": floats(48, 3, 5, 5),
+    },
+    outputs={"logits": ("batch", 1, "vocab")},
+)
+
+CASES = [PADDLEOCR_VL, IMAGE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -52,6 +52,35 @@ CLIP = Case(
     },
 )
 
+ADDED_TOKENS = Case(
+    category="multimodal",
+    family="clip",
+    variant="added-tokens",
+    model="CLIPTextModel",
+    recorded_from="b5e332ccd59447c5",
+    decodes_along=None,
+    config={
+        "bos_token_id": 51,
+        "eos_token_id": 30,
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 23,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "pad_token_id": 1,
+        "projection_dim": 20,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": prompt(("batch", "sequence"), start=[51], end=[30]),
+    },
+    outputs={"pooler_output": ("batch", "hidden")},
+)
+
 GELU = Case(
     category="multimodal",
     family="clip",
@@ -251,7 +280,7 @@ VISION_PROJECTION = Case(
     outputs={"image_embeds": ("batch", "projection")},
 )
 
-CASES = [CLIP, GELU, IMAGE_CLASSIFICATION, TEXT, TEXT_PROJECTION, VISION, VISION_PROJECTION]
+CASES = [CLIP, ADDED_TOKENS, GELU, IMAGE_CLASSIFICATION, TEXT, TEXT_PROJECTION, VISION, VISION_PROJECTION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

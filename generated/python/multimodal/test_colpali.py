@@ -3,17 +3,17 @@
 # Sources: model-registry/families/multimodal/colpali.yaml, templates/python/vision_language.py.j2
 
 import pytest
-from touchstone import Case, check, floats, lengths, prompt
+from touchstone import Case, check, constant, floats, lengths, prompt
 
 COLPALI = Case(
     category="multimodal",
     family="colpali",
     variant=None,
     model="ColPaliForRetrieval",
-    recorded_from="decbdb3af02020c3",
+    recorded_from="63f01679b6cd2a39",
     decodes_along="sequence",
     config={
-        "embedding_dim": 20,
+        "embedding_dim": 128,
         "vlm_config": {
             "hidden_size": 60,
             "image_token_index": 50,
@@ -53,7 +53,56 @@ COLPALI = Case(
     outputs={"embeddings": ("batch", "sequence", "embedding")},
 )
 
-CASES = [COLPALI]
+PREFIX = Case(
+    category="multimodal",
+    family="colpali",
+    variant="prefix",
+    model="ColPaliForRetrieval",
+    recorded_from="50bd4fa8595f3173",
+    decodes_along="sequence",
+    config={
+        "embedding_dim": 128,
+        "vlm_config": {
+            "hidden_size": 60,
+            "image_token_index": 50,
+            "model_type": "paligemma",
+            "projection_dim": 36,
+            "text_config": {
+                "head_dim": 16,
+                "hidden_size": 36,
+                "intermediate_size": 44,
+                "max_position_embeddings": 67,
+                "model_type": "gemma",
+                "num_attention_heads": 3,
+                "num_hidden_layers": 2,
+                "num_key_value_heads": 1,
+                "rms_norm_eps": 0.00001,
+                "vocab_size": 53,
+            },
+            "vision_config": {
+                "hidden_size": 40,
+                "image_size": 15,
+                "intermediate_size": 52,
+                "model_type": "siglip_vision_model",
+                "num_attention_heads": 5,
+                "num_hidden_layers": 1,
+                "patch_size": 5,
+                "projection_dim": 36,
+            },
+            "vocab_size": 53,
+        },
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (17, 14)},
+    inputs={
+        "input_ids": prompt(("batch", "sequence"), media=(50, 9)),
+        "pixel_values": floats("batch", 3, 15, 15),
+        "token_type_ids": constant(("batch", "sequence"), value=0),
+    },
+    outputs={"embeddings": ("batch", "sequence", "embedding")},
+)
+
+CASES = [COLPALI, PREFIX]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

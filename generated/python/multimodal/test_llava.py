@@ -90,7 +90,53 @@ BODY = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
-CASES = [LLAVA, BODY]
+PIXTRAL = Case(
+    category="multimodal",
+    family="llava",
+    variant="pixtral",
+    model="LlavaForConditionalGeneration",
+    recorded_from="daee1bca2208cd89",
+    decodes_along="sequence",
+    config={
+        "image_seq_length": 9,
+        "image_token_id": 50,
+        "text_config": {
+            "head_dim": 10,
+            "hidden_size": 48,
+            "intermediate_size": 44,
+            "max_position_embeddings": 67,
+            "model_type": "mistral",
+            "num_attention_heads": 6,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 2,
+            "rms_norm_eps": 0.00001,
+            "sliding_window": None,
+            "vocab_size": 53,
+        },
+        "vision_config": {
+            "hidden_size": 40,
+            "image_size": 20,
+            "intermediate_size": 52,
+            "model_type": "pixtral",
+            "num_attention_heads": 5,
+            "num_hidden_layers": 2,
+            "patch_size": 5,
+            "projection_dim": 20,
+        },
+        "vision_feature_layer": -1,
+        "vision_feature_select_strategy": "full",
+    },
+    call={},
+    sizes={"batch": (2,), "sequence": (17, 14)},
+    inputs={
+        "attention_mask": lengths(sequence=[17, 13]),
+        "input_ids": prompt(("batch", "sequence"), start=[1], media=(50, 9)),
+        "pixel_values": floats("batch", 3, 15, 15),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [LLAVA, BODY, PIXTRAL]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

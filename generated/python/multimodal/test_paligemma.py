@@ -3,7 +3,7 @@
 # Sources: model-registry/families/multimodal/paligemma.yaml, templates/python/vision_language.py.j2
 
 import pytest
-from touchstone import Case, check, floats, lengths, prompt
+from touchstone import Case, check, constant, floats, lengths, prompt
 
 PALIGEMMA = Case(
     category="multimodal",
@@ -52,7 +52,52 @@ PALIGEMMA = Case(
     },
 )
 
-CASES = [PALIGEMMA]
+PREFIX = Case(
+    category="multimodal",
+    family="paligemma",
+    variant="prefix",
+    model="PaliGemmaForConditionalGeneration",
+    recorded_from="3318a9a7432b03cc",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 60,
+        "image_token_index": 50,
+        "projection_dim": 36,
+        "text_config": {
+            "head_dim": 16,
+            "hidden_size": 36,
+            "intermediate_size": 44,
+            "max_position_embeddings": 67,
+            "model_type": "gemma",
+            "num_attention_heads": 3,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 1,
+            "rms_norm_eps": 0.00001,
+            "vocab_size": 53,
+        },
+        "vision_config": {
+            "hidden_size": 40,
+            "image_size": 15,
+            "intermediate_size": 52,
+            "model_type": "siglip_vision_model",
+            "num_attention_heads": 5,
+            "num_hidden_layers": 1,
+            "patch_size": 5,
+            "projection_dim": 36,
+        },
+        "vocab_size": 53,
+    },
+    call={"logits_to_keep": 1},
+    sizes={"batch": (2, 3), "sequence": (17, 14)},
+    inputs={
+        "input_ids": prompt(("batch", "sequence"), media=(50, 9)),
+        "pixel_values": floats("batch", 3, 15, 15),
+        "token_type_ids": constant(("batch", "sequence"), value=0),
+    },
+    outputs={"logits": ("batch", 1, "vocab")},
+)
+
+CASES = [PALIGEMMA, PREFIX]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -50,12 +50,12 @@ QWEN3_VL = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-TEXT = Case(
+IMAGE = Case(
     category="multimodal",
     family="qwen3_vl",
-    variant="text",
+    variant="image",
     model="Qwen3VLForConditionalGeneration",
-    recorded_from="1163524043c6fef2",
+    recorded_from="c3b6a32b5b5f6533",
     decodes_along="sequence",
     config={
         "image_token_id": 52,
@@ -86,6 +86,68 @@ TEXT = Case(
         "vision_end_token_id": 49,
         "vision_start_token_id": 50,
     },
+    call={
+        "image_grid_thw": {"tensor": [[1, 4, 6], [1, 6, 4]]},
+        "logits_to_keep": 1,
+        "position_ids": {
+            "tensor": [
+                [
+                    [0, 1, 1, 1, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10],
+                    [0, 1, 1, 1, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10],
+                ],
+                [
+                    [0, 1, 1, 1, 2, 2, 2, 4, 5, 6, 7, 8, 9, 10],
+                    [0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10],
+                ],
+                [
+                    [0, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+                    [0, 1, 2, 1, 2, 1, 2, 4, 5, 6, 7, 8, 9, 10],
+                ],
+            ],
+        },
+    },
+    sizes={"batch": (2,), "sequence": (14,)},
+    inputs={
+        "input_ids": prompt(("batch", "sequence"), start=[50], media=(52, 6)),
+        "pixel_values": floats(48, 54),
+    },
+    outputs={"logits": ("batch", 1, "vocab")},
+)
+
+OWN_HEAD = Case(
+    category="multimodal",
+    family="qwen3_vl",
+    variant="own-head",
+    model="Qwen3VLForConditionalGeneration",
+    recorded_from="ad7384c494084579",
+    decodes_along="sequence",
+    config={
+        "image_token_id": 52,
+        "text_config": {
+            "hidden_size": 48,
+            "intermediate_size": 44,
+            "max_position_embeddings": 67,
+            "model_type": "qwen3_vl_text",
+            "num_attention_heads": 2,
+            "num_hidden_layers": 1,
+            "num_key_value_heads": 1,
+            "vocab_size": 53,
+        },
+        "video_token_id": 51,
+        "vision_config": {
+            "deepstack_visual_indexes": [0],
+            "depth": 1,
+            "hidden_size": 40,
+            "intermediate_size": 52,
+            "model_type": "qwen3_vl_vision",
+            "num_heads": 5,
+            "num_position_embeddings": 36,
+            "out_hidden_size": 48,
+            "patch_size": 3,
+        },
+        "vision_end_token_id": 49,
+        "vision_start_token_id": 50,
+    },
     call={},
     sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
@@ -95,7 +157,52 @@ TEXT = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [QWEN3_VL, TEXT]
+TEXT = Case(
+    category="multimodal",
+    family="qwen3_vl",
+    variant="text",
+    model="Qwen3VLForConditionalGeneration",
+    recorded_from="180e609ce6c54ba3",
+    decodes_along="sequence",
+    config={
+        "image_token_id": 52,
+        "text_config": {
+            "hidden_size": 48,
+            "intermediate_size": 44,
+            "max_position_embeddings": 67,
+            "model_type": "qwen3_vl_text",
+            "num_attention_heads": 2,
+            "num_hidden_layers": 3,
+            "num_key_value_heads": 1,
+            "rms_norm_eps": 0.00001,
+            "vocab_size": 53,
+        },
+        "tie_word_embeddings": True,
+        "video_token_id": 51,
+        "vision_config": {
+            "deepstack_visual_indexes": [0],
+            "depth": 1,
+            "hidden_size": 40,
+            "intermediate_size": 52,
+            "model_type": "qwen3_vl_vision",
+            "num_heads": 5,
+            "num_position_embeddings": 36,
+            "out_hidden_size": 48,
+            "patch_size": 3,
+        },
+        "vision_end_token_id": 49,
+        "vision_start_token_id": 50,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [QWEN3_VL, IMAGE, OWN_HEAD, TEXT]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

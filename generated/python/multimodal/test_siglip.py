@@ -3,24 +3,23 @@
 # Sources: model-registry/families/multimodal/siglip.yaml, templates/python/dual_encoder.py.j2
 
 import pytest
-from touchstone import Case, check, floats, lengths, prompt
+from touchstone import Case, check, floats, prompt
 
 SIGLIP = Case(
     category="multimodal",
     family="siglip",
     variant=None,
     model="SiglipModel",
-    recorded_from="f8833d3c4c082ef1",
+    recorded_from="df9afa7b22a3a4f4",
     decodes_along=None,
     config={
         "text_config": {
             "bos_token_id": 52,
             "eos_token_id": 51,
-            "hidden_size": 48,
+            "hidden_size": 40,
             "intermediate_size": 44,
-            "num_attention_heads": 6,
+            "num_attention_heads": 4,
             "num_hidden_layers": 3,
-            "projection_size": 40,
             "vocab_size": 53,
         },
         "vision_config": {
@@ -35,7 +34,6 @@ SIGLIP = Case(
     call={},
     sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
-        "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": prompt(("batch", "sequence"), start=[52], end=[51]),
         "pixel_values": floats("batch", 3, 20, 20),
     },
@@ -51,18 +49,17 @@ EPSILON = Case(
     family="siglip",
     variant="epsilon",
     model="SiglipModel",
-    recorded_from="c62678d19d4e9b95",
+    recorded_from="d68b4d45c5d61dad",
     decodes_along=None,
     config={
         "text_config": {
             "bos_token_id": 52,
             "eos_token_id": 51,
-            "hidden_size": 48,
+            "hidden_size": 40,
             "intermediate_size": 44,
             "layer_norm_eps": 0.00001,
-            "num_attention_heads": 6,
+            "num_attention_heads": 4,
             "num_hidden_layers": 3,
-            "projection_size": 40,
             "vocab_size": 53,
         },
         "vision_config": {
@@ -78,7 +75,6 @@ EPSILON = Case(
     call={},
     sizes={"batch": (2, 3), "sequence": (10, 7)},
     inputs={
-        "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": prompt(("batch", "sequence"), start=[52], end=[51]),
         "pixel_values": floats("batch", 3, 20, 20),
     },
@@ -94,18 +90,17 @@ IMAGE_CLASSIFICATION = Case(
     family="siglip",
     variant="image-classification",
     model="SiglipForImageClassification",
-    recorded_from="6e9ff75d345d91cd",
+    recorded_from="01b9cb962e576dc8",
     decodes_along=None,
     config={
         "num_labels": 7,
         "text_config": {
             "bos_token_id": 52,
             "eos_token_id": 51,
-            "hidden_size": 48,
+            "hidden_size": 40,
             "intermediate_size": 44,
-            "num_attention_heads": 6,
+            "num_attention_heads": 4,
             "num_hidden_layers": 3,
-            "projection_size": 40,
             "vocab_size": 53,
         },
         "vision_config": {
@@ -123,7 +118,94 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [SIGLIP, EPSILON, IMAGE_CLASSIFICATION]
+TEXT = Case(
+    category="multimodal",
+    family="siglip",
+    variant="text",
+    model="SiglipTextModel",
+    recorded_from="a99b57ebe2ece604",
+    decodes_along=None,
+    config={
+        "bos_token_id": 52,
+        "eos_token_id": 51,
+        "hidden_size": 40,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": prompt(("batch", "sequence"), start=[52], end=[51])},
+    outputs={"pooler_output": ("batch", "projection")},
+)
+
+TEXT_PROJECTION = Case(
+    category="multimodal",
+    family="siglip",
+    variant="text-projection",
+    model="SiglipTextModel",
+    recorded_from="47491fc2a08a8ea2",
+    decodes_along=None,
+    config={
+        "bos_token_id": 52,
+        "eos_token_id": 51,
+        "hidden_size": 40,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "projection_size": 36,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"input_ids": prompt(("batch", "sequence"), start=[52], end=[51])},
+    outputs={"pooler_output": ("batch", "projection")},
+)
+
+VISION = Case(
+    category="multimodal",
+    family="siglip",
+    variant="vision",
+    model="SiglipVisionModel",
+    recorded_from="d5ace63dbed4cc4a",
+    decodes_along=None,
+    config={
+        "hidden_size": 40,
+        "image_size": 20,
+        "intermediate_size": 52,
+        "num_attention_heads": 5,
+        "num_hidden_layers": 2,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"pixel_values": floats("batch", 3, 20, 20)},
+    outputs={"pooler_output": ("batch", "hidden")},
+)
+
+VISION_RESIZED = Case(
+    category="multimodal",
+    family="siglip",
+    variant="vision-resized",
+    model="SiglipVisionModel",
+    recorded_from="23e3637aef5a8f75",
+    decodes_along=None,
+    config={
+        "hidden_size": 40,
+        "image_size": 20,
+        "intermediate_size": 52,
+        "num_attention_heads": 5,
+        "num_hidden_layers": 2,
+        "patch_size": 5,
+    },
+    call={"interpolate_pos_encoding": True},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={"pixel_values": floats("batch", 3, 20, 30)},
+    outputs={"pooler_output": ("batch", "hidden")},
+)
+
+CASES = [SIGLIP, EPSILON, IMAGE_CLASSIFICATION, TEXT, TEXT_PROJECTION, VISION, VISION_RESIZED]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -37,6 +37,45 @@ GRANITEMOEHYBRID = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+DENSE = Case(
+    category="state-space",
+    family="granitemoehybrid",
+    variant="dense",
+    model="GraniteMoeHybridForCausalLM",
+    recorded_from="140f1ee0c78740d3",
+    decodes_along="sequence",
+    config={
+        "attention_multiplier": 0.25,
+        "embedding_multiplier": 12.0,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_types": ["full_attention", "full_attention"],
+        "logits_scaling": 6.0,
+        "mamba_chunk_size": 4,
+        "mamba_d_head": 24,
+        "mamba_d_state": 20,
+        "mamba_n_heads": 4,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "num_local_experts": 0,
+        "position_embedding_type": "rope",
+        "residual_multiplier": 0.22,
+        "rms_norm_eps": 0.00001,
+        "shared_intermediate_size": 54,
+        "tie_word_embeddings": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 ROPE_AND_MULTIPLIERS = Case(
     category="state-space",
     family="granitemoehybrid",
@@ -75,7 +114,45 @@ ROPE_AND_MULTIPLIERS = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GRANITEMOEHYBRID, ROPE_AND_MULTIPLIERS]
+UNTIED_HEAD = Case(
+    category="state-space",
+    family="granitemoehybrid",
+    variant="untied-head",
+    model="GraniteMoeHybridForCausalLM",
+    recorded_from="b250b806688695ab",
+    decodes_along="sequence",
+    config={
+        "attention_multiplier": 0.25,
+        "embedding_multiplier": 12.0,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "layer_types": ["full_attention", "full_attention"],
+        "logits_scaling": 6.0,
+        "mamba_chunk_size": 4,
+        "mamba_d_head": 24,
+        "mamba_d_state": 20,
+        "mamba_n_heads": 4,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "num_local_experts": 0,
+        "position_embedding_type": "rope",
+        "residual_multiplier": 0.22,
+        "rms_norm_eps": 0.00001,
+        "shared_intermediate_size": 54,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [GRANITEMOEHYBRID, DENSE, ROPE_AND_MULTIPLIERS, UNTIED_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -10,17 +10,18 @@ MAMBA2 = Case(
     family="mamba2",
     variant=None,
     model="Mamba2ForCausalLM",
-    recorded_from="80cb1dd3ff7195cf",
+    recorded_from="acab5d9f34a4e3be",
     decodes_along="sequence",
     config={
         "chunk_size": 4,
         "head_dim": 16,
         "hidden_size": 48,
         "layer_norm_epsilon": 0.00001,
-        "n_groups": 2,
+        "n_groups": 1,
         "num_heads": 6,
         "num_hidden_layers": 3,
         "state_size": 20,
+        "tie_word_embeddings": True,
         "vocab_size": 53,
     },
     call={},
@@ -37,17 +38,18 @@ BIASES = Case(
     family="mamba2",
     variant="biases",
     model="Mamba2ForCausalLM",
-    recorded_from="d3601e1785f90095",
+    recorded_from="f9185682fbe793df",
     decodes_along="sequence",
     config={
         "chunk_size": 4,
         "head_dim": 16,
         "hidden_size": 48,
         "layer_norm_epsilon": 0.00001,
-        "n_groups": 2,
+        "n_groups": 1,
         "num_heads": 6,
         "num_hidden_layers": 3,
         "state_size": 20,
+        "tie_word_embeddings": True,
         "time_step_limit": [0.01, 0.05],
         "use_bias": True,
         "use_conv_bias": False,
@@ -62,7 +64,63 @@ BIASES = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MAMBA2, BIASES]
+GROUPS = Case(
+    category="state-space",
+    family="mamba2",
+    variant="groups",
+    model="Mamba2ForCausalLM",
+    recorded_from="ae7efa16357b5ee3",
+    decodes_along="sequence",
+    config={
+        "chunk_size": 4,
+        "head_dim": 16,
+        "hidden_size": 48,
+        "layer_norm_epsilon": 0.00001,
+        "n_groups": 2,
+        "num_heads": 6,
+        "num_hidden_layers": 2,
+        "state_size": 20,
+        "tie_word_embeddings": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+OWN_HEAD = Case(
+    category="state-space",
+    family="mamba2",
+    variant="own-head",
+    model="Mamba2ForCausalLM",
+    recorded_from="f998d08373b1239d",
+    decodes_along="sequence",
+    config={
+        "chunk_size": 4,
+        "head_dim": 16,
+        "hidden_size": 48,
+        "layer_norm_epsilon": 0.00001,
+        "n_groups": 1,
+        "num_heads": 6,
+        "num_hidden_layers": 2,
+        "state_size": 20,
+        "tie_word_embeddings": False,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [MAMBA2, BIASES, GROUPS, OWN_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

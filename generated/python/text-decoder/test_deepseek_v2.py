@@ -37,6 +37,75 @@ DEEPSEEK_V2 = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+EPSILON = Case(
+    category="text-decoder",
+    family="deepseek_v2",
+    variant="epsilon",
+    model="DeepseekV2ForCausalLM",
+    recorded_from="063e1c790f731193",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "kv_lora_rank": 20,
+        "max_position_embeddings": 67,
+        "moe_intermediate_size": 50,
+        "n_routed_experts": 6,
+        "num_attention_heads": 6,
+        "num_experts_per_tok": 2,
+        "num_hidden_layers": 1,
+        "q_lora_rank": 28,
+        "qk_nope_head_dim": 12,
+        "qk_rope_head_dim": 8,
+        "rms_norm_eps": 0.00001,
+        "v_head_dim": 10,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (13, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[13, 8]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+GROUP_ROUTING = Case(
+    category="text-decoder",
+    family="deepseek_v2",
+    variant="group-routing",
+    model="DeepseekV2ForCausalLM",
+    recorded_from="d159b733f4b730c5",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "kv_lora_rank": 20,
+        "max_position_embeddings": 67,
+        "moe_intermediate_size": 50,
+        "n_group": 2,
+        "n_routed_experts": 6,
+        "num_attention_heads": 6,
+        "num_experts_per_tok": 2,
+        "num_hidden_layers": 1,
+        "q_lora_rank": 28,
+        "qk_nope_head_dim": 12,
+        "qk_rope_head_dim": 8,
+        "routed_scaling_factor": 1.5,
+        "topk_group": 1,
+        "topk_method": "group_limited_greedy",
+        "v_head_dim": 10,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (13, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[13, 8]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 GROUPED = Case(
     category="text-decoder",
     family="deepseek_v2",
@@ -85,7 +154,50 @@ GROUPED = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [DEEPSEEK_V2, GROUPED]
+YARN = Case(
+    category="text-decoder",
+    family="deepseek_v2",
+    variant="yarn",
+    model="DeepseekV2ForCausalLM",
+    recorded_from="1aab6ae5f15fc263",
+    decodes_along="sequence",
+    config={
+        "first_k_dense_replace": 1,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "kv_lora_rank": 20,
+        "max_position_embeddings": 67,
+        "moe_intermediate_size": 50,
+        "n_routed_experts": 6,
+        "num_attention_heads": 6,
+        "num_experts_per_tok": 2,
+        "num_hidden_layers": 2,
+        "q_lora_rank": None,
+        "qk_nope_head_dim": 12,
+        "qk_rope_head_dim": 8,
+        "rope_parameters": {
+            "beta_fast": 4.0,
+            "beta_slow": 1.0,
+            "factor": 4.0,
+            "mscale": 0.707,
+            "mscale_all_dim": 0.707,
+            "original_max_position_embeddings": 16,
+            "rope_theta": 500.0,
+            "rope_type": "yarn",
+        },
+        "v_head_dim": 10,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (13, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[13, 8]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [DEEPSEEK_V2, EPSILON, GROUP_ROUTING, GROUPED, YARN]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -10,10 +10,9 @@ FALCON = Case(
     family="falcon",
     variant=None,
     model="FalconForCausalLM",
-    recorded_from="d849f61539a88ba6",
+    recorded_from="de2d6f43d55723db",
     decodes_along="sequence",
     config={
-        "ffn_hidden_size": 44,
         "hidden_size": 48,
         "layer_norm_epsilon": 0.00001,
         "max_position_embeddings": 67,
@@ -30,15 +29,39 @@ FALCON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+FEED_FORWARD = Case(
+    category="text-decoder",
+    family="falcon",
+    variant="feed-forward",
+    model="FalconForCausalLM",
+    recorded_from="1cd83bf0c0cfa750",
+    decodes_along="sequence",
+    config={
+        "ffn_hidden_size": 44,
+        "hidden_size": 48,
+        "layer_norm_epsilon": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 NEW_DECODER = Case(
     category="text-decoder",
     family="falcon",
     variant="new-decoder",
     model="FalconForCausalLM",
-    recorded_from="162cebef29818d3a",
+    recorded_from="337e9bc558a72284",
     decodes_along="sequence",
     config={
-        "ffn_hidden_size": 44,
         "hidden_size": 48,
         "layer_norm_epsilon": 0.00001,
         "max_position_embeddings": 67,
@@ -62,11 +85,10 @@ SEQUENTIAL = Case(
     family="falcon",
     variant="sequential",
     model="FalconForCausalLM",
-    recorded_from="0f43b46cb83051d8",
+    recorded_from="a442455eb5bf24b0",
     decodes_along="sequence",
     config={
         "bias": True,
-        "ffn_hidden_size": 44,
         "hidden_size": 48,
         "layer_norm_epsilon": 0.00001,
         "max_position_embeddings": 67,
@@ -85,7 +107,7 @@ SEQUENTIAL = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [FALCON, NEW_DECODER, SEQUENTIAL]
+CASES = [FALCON, FEED_FORWARD, NEW_DECODER, SEQUENTIAL]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

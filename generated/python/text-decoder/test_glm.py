@@ -10,11 +10,11 @@ GLM = Case(
     family="glm",
     variant=None,
     model="GlmForCausalLM",
-    recorded_from="ef4b24006c2350a4",
+    recorded_from="614a17d04155125a",
     decodes_along="sequence",
     config={
         "eos_token_id": [52, 51, 50],
-        "head_dim": 16,
+        "head_dim": 8,
         "hidden_size": 48,
         "intermediate_size": 44,
         "max_position_embeddings": 67,
@@ -38,11 +38,11 @@ CLASSIFIER = Case(
     family="glm",
     variant="classifier",
     model="GlmForSequenceClassification",
-    recorded_from="93d13a3e37027939",
+    recorded_from="8c2f759cd766009c",
     decodes_along="sequence",
     config={
         "eos_token_id": [52, 51, 50],
-        "head_dim": 16,
+        "head_dim": 8,
         "hidden_size": 48,
         "intermediate_size": 44,
         "max_position_embeddings": 67,
@@ -63,7 +63,35 @@ CLASSIFIER = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [GLM, CLASSIFIER]
+WIDE_HEADS = Case(
+    category="text-decoder",
+    family="glm",
+    variant="wide-heads",
+    model="GlmForCausalLM",
+    recorded_from="00dd5df9ecaee9ac",
+    decodes_along="sequence",
+    config={
+        "eos_token_id": [52, 51, 50],
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "pad_token_id": 52,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [GLM, CLASSIFIER, WIDE_HEADS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -62,7 +62,37 @@ EPSILON = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GLM4, EPSILON]
+NO_BIAS = Case(
+    category="text-decoder",
+    family="glm4",
+    variant="no-bias",
+    model="Glm4ForCausalLM",
+    recorded_from="111ba70c85a18cdc",
+    decodes_along="sequence",
+    config={
+        "attention_bias": False,
+        "eos_token_id": [52, 51, 50],
+        "head_dim": 16,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "pad_token_id": 52,
+        "tie_word_embeddings": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [GLM4, EPSILON, NO_BIAS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -35,7 +35,7 @@ MULTIPLIERS = Case(
     family="granite",
     variant="multipliers",
     model="GraniteForCausalLM",
-    recorded_from="265fd7554dec782b",
+    recorded_from="3475f75e35b41bb3",
     decodes_along="sequence",
     config={
         "attention_multiplier": 0.25,
@@ -49,6 +49,32 @@ MULTIPLIERS = Case(
         "num_key_value_heads": 2,
         "residual_multiplier": 0.22,
         "rms_norm_eps": 0.00001,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+TIED_HEAD = Case(
+    category="text-decoder",
+    family="granite",
+    variant="tied-head",
+    model="GraniteForCausalLM",
+    recorded_from="79bcc8b882e787e7",
+    decodes_along="sequence",
+    config={
+        "attention_multiplier": 0.35355339059327373,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
         "tie_word_embeddings": True,
         "vocab_size": 53,
     },
@@ -61,7 +87,7 @@ MULTIPLIERS = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [GRANITE, MULTIPLIERS]
+CASES = [GRANITE, MULTIPLIERS, TIED_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

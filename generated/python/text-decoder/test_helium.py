@@ -31,6 +31,34 @@ HELIUM = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
+BIASES = Case(
+    category="text-decoder",
+    family="helium",
+    variant="biases",
+    model="HeliumForCausalLM",
+    recorded_from="e20ea3b13dde7b29",
+    decodes_along="sequence",
+    config={
+        "attention_bias": True,
+        "head_dim": 8,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "mlp_bias": True,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 6,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 GROUPED_HEADS = Case(
     category="text-decoder",
     family="helium",
@@ -58,7 +86,7 @@ GROUPED_HEADS = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [HELIUM, GROUPED_HEADS]
+CASES = [HELIUM, BIASES, GROUPED_HEADS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

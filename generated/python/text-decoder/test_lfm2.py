@@ -37,13 +37,12 @@ CONV_BIAS = Case(
     family="lfm2",
     variant="conv-bias",
     model="Lfm2ForCausalLM",
-    recorded_from="8dfebe3b4ee4b340",
+    recorded_from="ac9c0b9d03ef5a98",
     decodes_along="sequence",
     config={
-        "block_auto_adjust_ff_dim": False,
         "conv_bias": True,
         "hidden_size": 48,
-        "intermediate_size": 44,
+        "intermediate_size": 60,
         "layer_types": ["conv", "conv", "full_attention", "conv"],
         "max_position_embeddings": 67,
         "norm_eps": 0.00001,
@@ -61,7 +60,35 @@ CONV_BIAS = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [LFM2, CONV_BIAS]
+NARROW = Case(
+    category="text-decoder",
+    family="lfm2",
+    variant="narrow",
+    model="Lfm2ForCausalLM",
+    recorded_from="0f29d655a6addaea",
+    decodes_along="sequence",
+    config={
+        "block_multiple_of": 4,
+        "hidden_size": 48,
+        "intermediate_size": 60,
+        "layer_types": ["conv", "full_attention"],
+        "max_position_embeddings": 67,
+        "norm_eps": 0.00001,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [LFM2, CONV_BIAS, NARROW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

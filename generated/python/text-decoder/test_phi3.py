@@ -38,7 +38,43 @@ LONGROPE = Case(
     family="phi3",
     variant="longrope",
     model="Phi3ForCausalLM",
-    recorded_from="c52a7f00cc059ed9",
+    recorded_from="9d173548efa98732",
+    decodes_along="sequence",
+    config={
+        "eos_token_id": 52,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 131,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 2,
+        "original_max_position_embeddings": 67,
+        "pad_token_id": 52,
+        "rms_norm_eps": 0.00001,
+        "rope_parameters": {
+            "long_factor": [1.5, 2.0, 3.0, 4.0],
+            "original_max_position_embeddings": 67,
+            "rope_theta": 10000.0,
+            "rope_type": "longrope",
+            "short_factor": [1.0, 1.1, 1.3, 1.6],
+        },
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+LONGROPE_BEYOND = Case(
+    category="text-decoder",
+    family="phi3",
+    variant="longrope-beyond",
+    model="Phi3ForCausalLM",
+    recorded_from="c9c223b379d03981",
     decodes_along="sequence",
     config={
         "eos_token_id": 52,
@@ -46,13 +82,15 @@ LONGROPE = Case(
         "intermediate_size": 44,
         "max_position_embeddings": 67,
         "num_attention_heads": 6,
-        "num_hidden_layers": 3,
+        "num_hidden_layers": 1,
         "num_key_value_heads": 2,
+        "original_max_position_embeddings": 1,
         "pad_token_id": 52,
         "rms_norm_eps": 0.00001,
         "rope_parameters": {
+            "attention_factor": 1.19,
             "long_factor": [1.5, 2.0, 3.0, 4.0],
-            "original_max_position_embeddings": 8,
+            "original_max_position_embeddings": 1,
             "rope_theta": 10000.0,
             "rope_type": "longrope",
             "short_factor": [1.0, 1.1, 1.3, 1.6],
@@ -131,7 +169,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [PHI3, LONGROPE, PARTIAL_ROPE, WINDOW]
+CASES = [PHI3, LONGROPE, LONGROPE_BEYOND, PARTIAL_ROPE, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

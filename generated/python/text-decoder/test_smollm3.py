@@ -121,7 +121,41 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [SMOLLM3, EPSILON, UNTIED_HEAD, WINDOW]
+YARN = Case(
+    category="text-decoder",
+    family="smollm3",
+    variant="yarn",
+    model="SmolLM3ForCausalLM",
+    recorded_from="77a059bc19cba0f5",
+    decodes_along="sequence",
+    config={
+        "bos_token_id": 51,
+        "eos_token_id": 52,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "pad_token_id": 50,
+        "rope_parameters": {
+            "factor": 2.0,
+            "original_max_position_embeddings": 32,
+            "rope_theta": 2000000.0,
+            "rope_type": "yarn",
+        },
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+CASES = [SMOLLM3, EPSILON, UNTIED_HEAD, WINDOW, YARN]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -36,7 +36,7 @@ PARALLEL = Case(
     family="stablelm",
     variant="parallel",
     model="StableLmForCausalLM",
-    recorded_from="eda207f7afdd220f",
+    recorded_from="36bd4a6dc1acaa5b",
     decodes_along="sequence",
     config={
         "hidden_size": 64,
@@ -46,8 +46,34 @@ PARALLEL = Case(
         "num_attention_heads": 4,
         "num_hidden_layers": 3,
         "num_key_value_heads": 2,
-        "qk_layernorm": True,
         "use_parallel_residual": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+QK_NORM = Case(
+    category="text-decoder",
+    family="stablelm",
+    variant="qk-norm",
+    model="StableLmForCausalLM",
+    recorded_from="6c0d94605da1bee8",
+    decodes_along="sequence",
+    config={
+        "hidden_size": 64,
+        "intermediate_size": 44,
+        "layer_norm_eps": 0.00001,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 1,
+        "num_key_value_heads": 2,
+        "qk_layernorm": True,
         "vocab_size": 53,
     },
     call={},
@@ -86,7 +112,7 @@ QKV_BIAS = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [STABLELM, PARALLEL, QKV_BIAS]
+CASES = [STABLELM, PARALLEL, QK_NORM, QKV_BIAS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -3,7 +3,7 @@
 # Sources: model-registry/families/text-encoder-decoder/marian.yaml, templates/python/encoder_decoder.py.j2
 
 import pytest
-from touchstone import Case, check, lengths, tokens
+from touchstone import Case, check, integers, lengths, tokens
 
 MARIAN = Case(
     category="text-encoder-decoder",
@@ -38,7 +38,77 @@ MARIAN = Case(
     },
 )
 
-CASES = [MARIAN]
+SEPARATE_VOCABULARIES = Case(
+    category="text-encoder-decoder",
+    family="marian",
+    variant="separate-vocabularies",
+    model="MarianMTModel",
+    recorded_from="1d68bbdb3bfaf849",
+    decodes_along="target",
+    config={
+        "d_model": 36,
+        "decoder_attention_heads": 3,
+        "decoder_ffn_dim": 52,
+        "decoder_layers": 1,
+        "decoder_start_token_id": 28,
+        "decoder_vocab_size": 29,
+        "encoder_attention_heads": 3,
+        "encoder_ffn_dim": 44,
+        "encoder_layers": 1,
+        "max_position_embeddings": 17,
+        "pad_token_id": 28,
+        "share_encoder_decoder_embeddings": False,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4), "target": (6, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "decoder_input_ids": integers(("batch", "target"), below=29),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "encoder_last_hidden_state": ("batch", "sequence", "hidden"),
+        "logits": ("batch", "target", "vocab"),
+    },
+)
+
+SWISH = Case(
+    category="text-encoder-decoder",
+    family="marian",
+    variant="swish",
+    model="MarianMTModel",
+    recorded_from="8906adb7a35b8722",
+    decodes_along="target",
+    config={
+        "activation_function": "swish",
+        "d_model": 36,
+        "decoder_attention_heads": 3,
+        "decoder_ffn_dim": 52,
+        "decoder_layers": 1,
+        "decoder_start_token_id": 30,
+        "encoder_attention_heads": 3,
+        "encoder_ffn_dim": 44,
+        "encoder_layers": 1,
+        "max_position_embeddings": 17,
+        "pad_token_id": 30,
+        "scale_embedding": True,
+        "vocab_size": 31,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4), "target": (6, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "decoder_input_ids": tokens("batch", "target"),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "encoder_last_hidden_state": ("batch", "sequence", "hidden"),
+        "logits": ("batch", "target", "vocab"),
+    },
+)
+
+CASES = [MARIAN, SEPARATE_VOCABULARIES, SWISH]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

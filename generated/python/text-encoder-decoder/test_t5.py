@@ -95,6 +95,37 @@ EPSILON = Case(
     },
 )
 
+EXACT_BUCKETS = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="exact-buckets",
+    model="T5ForConditionalGeneration",
+    recorded_from="c42bfb40221e1bd3",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "num_decoder_layers": 1,
+        "num_heads": 4,
+        "num_layers": 1,
+        "relative_attention_max_distance": 60,
+        "relative_attention_num_buckets": 40,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4), "target": (6, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "decoder_input_ids": tokens("batch", "target"),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={
+        "encoder_last_hidden_state": ("batch", "sequence", "hidden"),
+        "logits": ("batch", "target", "vocab"),
+    },
+)
+
 GATED_GELU = Case(
     category="text-encoder-decoder",
     family="t5",
@@ -125,6 +156,62 @@ GATED_GELU = Case(
         "encoder_last_hidden_state": ("batch", "sequence", "hidden"),
         "last_hidden_state": ("batch", "target", "hidden"),
     },
+)
+
+GATED_SILU = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="gated-silu",
+    model="T5EncoderModel",
+    recorded_from="23e8abe3da8d729b",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "feed_forward_proj": "gated-silu",
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "num_layers": 1,
+        "relative_attention_max_distance": 7,
+        "relative_attention_num_buckets": 8,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+GELU = Case(
+    category="text-encoder-decoder",
+    family="t5",
+    variant="gelu",
+    model="T5EncoderModel",
+    recorded_from="3d96ee72e01eacda",
+    decodes_along="target",
+    config={
+        "d_ff": 44,
+        "d_kv": 12,
+        "d_model": 36,
+        "feed_forward_proj": "gelu",
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "num_layers": 1,
+        "relative_attention_max_distance": 7,
+        "relative_attention_num_buckets": 8,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4), "target": (9, 6)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
 LM_HEAD = Case(
@@ -249,24 +336,24 @@ UNSCALED_HEAD = Case(
     family="t5",
     variant="unscaled-head",
     model="T5ForConditionalGeneration",
-    recorded_from="f7ce450468b1b6c7",
+    recorded_from="a604bf0773e1ba67",
     decodes_along="target",
     config={
         "d_ff": 44,
         "d_kv": 12,
         "d_model": 36,
-        "num_decoder_layers": 3,
+        "num_decoder_layers": 1,
         "num_heads": 4,
-        "num_layers": 2,
-        "relative_attention_max_distance": 7,
-        "relative_attention_num_buckets": 8,
+        "num_layers": 1,
+        "relative_attention_max_distance": 60,
+        "relative_attention_num_buckets": 40,
         "tie_word_embeddings": False,
         "vocab_size": 53,
     },
     call={},
-    sizes={"batch": (2, 3), "sequence": (10, 7), "target": (9, 6)},
+    sizes={"batch": (2, 3), "sequence": (5, 4), "target": (6, 4)},
     inputs={
-        "attention_mask": lengths(sequence=[10, 6]),
+        "attention_mask": lengths(sequence=[5, 3]),
         "decoder_input_ids": tokens("batch", "target"),
         "input_ids": tokens("batch", "sequence"),
     },
@@ -276,7 +363,7 @@ UNSCALED_HEAD = Case(
     },
 )
 
-CASES = [T5, ENCODER, EPSILON, GATED_GELU, LM_HEAD, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, UNSCALED_HEAD]
+CASES = [T5, ENCODER, EPSILON, EXACT_BUCKETS, GATED_GELU, GATED_SILU, GELU, LM_HEAD, QUESTION_ANSWERING, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, UNSCALED_HEAD]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -280,6 +280,36 @@ SEQUENCE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
+TANH_GELU = Case(
+    category="text-encoder",
+    family="bert",
+    variant="tanh-gelu",
+    model="BertModel",
+    recorded_from="21896d037bdc942d",
+    decodes_along=None,
+    config={
+        "hidden_act": "gelu_new",
+        "hidden_size": 36,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 1,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={
+        "last_hidden_state": ("batch", "sequence", "hidden"),
+        "pooler_output": ("batch", "hidden"),
+    },
+)
+
 TOKEN_CLASSIFICATION = Case(
     category="text-encoder",
     family="bert",
@@ -307,7 +337,7 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [BERT, CAUSAL_LM, EPSILON, MASKED_LM, MULTIPLE_CHOICE, NEXT_SENTENCE_PREDICTION, PRETRAINING, QUESTION_ANSWERING, RELU, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION]
+CASES = [BERT, CAUSAL_LM, EPSILON, MASKED_LM, MULTIPLE_CHOICE, NEXT_SENTENCE_PREDICTION, PRETRAINING, QUESTION_ANSWERING, RELU, SEQUENCE_CLASSIFICATION, TANH_GELU, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -3,7 +3,7 @@
 # Sources: model-registry/families/text-encoder/deberta-v2.yaml, templates/python/encoder_only.py.j2
 
 import pytest
-from touchstone import Case, check, lengths, tokens
+from touchstone import Case, check, integers, lengths, tokens
 
 DEBERTA_V2 = Case(
     category="text-encoder",
@@ -31,6 +31,38 @@ DEBERTA_V2 = Case(
     inputs={
         "attention_mask": lengths(sequence=[10, 6]),
         "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+ABSOLUTE_POSITIONS = Case(
+    category="text-encoder",
+    family="deberta-v2",
+    variant="absolute-positions",
+    model="DebertaV2Model",
+    recorded_from="232d5716153f68ea",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "norm_rel_ebd": "layer_norm",
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "pos_att_type": [],
+        "position_biased_input": True,
+        "position_buckets": 256,
+        "relative_attention": False,
+        "share_att_key": True,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
     },
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
@@ -85,6 +117,70 @@ CONVOLUTION = Case(
         "pos_att_type": ["p2c", "c2p"],
         "position_biased_input": False,
         "position_buckets": 256,
+        "relative_attention": True,
+        "share_att_key": False,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+EMBEDDING_SIZE = Case(
+    category="text-encoder",
+    family="deberta-v2",
+    variant="embedding-size",
+    model="DebertaV2Model",
+    recorded_from="202725543227d93b",
+    decodes_along=None,
+    config={
+        "embedding_size": 20,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "norm_rel_ebd": "layer_norm",
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+        "position_buckets": 256,
+        "relative_attention": True,
+        "share_att_key": True,
+        "type_vocab_size": 3,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=3),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+PLAIN_DISTANCES = Case(
+    category="text-encoder",
+    family="deberta-v2",
+    variant="plain-distances",
+    model="DebertaV2Model",
+    recorded_from="ff1fbc40e50f55c8",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "max_relative_positions": 6,
+        "norm_rel_ebd": "none",
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "pos_att_type": ["c2p"],
+        "position_biased_input": False,
+        "position_buckets": -1,
         "relative_attention": True,
         "share_att_key": False,
         "vocab_size": 53,
@@ -161,7 +257,38 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [DEBERTA_V2, BUCKETS, CONVOLUTION, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION]
+TWO_LABELS = Case(
+    category="text-encoder",
+    family="deberta-v2",
+    variant="two-labels",
+    model="DebertaV2ForSequenceClassification",
+    recorded_from="b0c366e5d3d1a11a",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "norm_rel_ebd": "layer_norm",
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "pooler_hidden_size": 48,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+        "position_buckets": 256,
+        "relative_attention": True,
+        "share_att_key": True,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [DEBERTA_V2, ABSOLUTE_POSITIONS, BUCKETS, CONVOLUTION, EMBEDDING_SIZE, PLAIN_DISTANCES, SEQUENCE_CLASSIFICATION, TOKEN_CLASSIFICATION, TWO_LABELS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -29,6 +29,30 @@ DISTILBERT = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
+MASKED_LM = Case(
+    category="text-encoder",
+    family="distilbert",
+    variant="masked-lm",
+    model="DistilBertForMaskedLM",
+    recorded_from="9e37e6ad9199bfc3",
+    decodes_along=None,
+    config={
+        "dim": 48,
+        "hidden_dim": 44,
+        "max_position_embeddings": 67,
+        "n_heads": 6,
+        "n_layers": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
 MULTIPLE_CHOICE = Case(
     category="text-encoder",
     family="distilbert",
@@ -77,6 +101,31 @@ QUESTION_ANSWERING = Case(
     },
 )
 
+RELU = Case(
+    category="text-encoder",
+    family="distilbert",
+    variant="relu",
+    model="DistilBertModel",
+    recorded_from="c0f9f60a3a10faa1",
+    decodes_along=None,
+    config={
+        "activation": "relu",
+        "dim": 48,
+        "hidden_dim": 44,
+        "max_position_embeddings": 67,
+        "n_heads": 6,
+        "n_layers": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
 TOKEN_CLASSIFICATION = Case(
     category="text-encoder",
     family="distilbert",
@@ -102,7 +151,7 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [DISTILBERT, MULTIPLE_CHOICE, QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
+CASES = [DISTILBERT, MASKED_LM, MULTIPLE_CHOICE, QUESTION_ANSWERING, RELU, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

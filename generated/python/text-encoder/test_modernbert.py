@@ -35,6 +35,69 @@ MODERNBERT = Case(
     outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
 )
 
+BIASES = Case(
+    category="text-encoder",
+    family="modernbert",
+    variant="biases",
+    model="ModernBertModel",
+    recorded_from="42e707e7b42a5e1c",
+    decodes_along=None,
+    config={
+        "attention_bias": True,
+        "bos_token_id": 50,
+        "cls_token_id": 50,
+        "eos_token_id": 51,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "mlp_bias": True,
+        "norm_bias": True,
+        "norm_eps": 0.00001,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "pad_token_id": 52,
+        "sep_token_id": 51,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"last_hidden_state": ("batch", "sequence", "hidden")},
+)
+
+FIRST_TOKEN = Case(
+    category="text-encoder",
+    family="modernbert",
+    variant="first-token",
+    model="ModernBertForSequenceClassification",
+    recorded_from="a329ae54786614c0",
+    decodes_along=None,
+    config={
+        "bos_token_id": 50,
+        "cls_token_id": 50,
+        "eos_token_id": 51,
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "norm_eps": 0.00001,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "pad_token_id": 52,
+        "sep_token_id": 51,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (10, 7)},
+    inputs={
+        "attention_mask": lengths(sequence=[10, 6]),
+        "input_ids": tokens("batch", "sequence"),
+    },
+    outputs={"logits": ("batch", "labels")},
+)
+
 MEAN_POOLING = Case(
     category="text-encoder",
     family="modernbert",
@@ -98,7 +161,7 @@ WINDOW = Case(
     outputs={"logits": ("batch", "sequence", "vocab")},
 )
 
-CASES = [MODERNBERT, MEAN_POOLING, WINDOW]
+CASES = [MODERNBERT, BIASES, FIRST_TOKEN, MEAN_POOLING, WINDOW]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

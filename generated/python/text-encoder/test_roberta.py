@@ -33,6 +33,34 @@ ROBERTA = Case(
     },
 )
 
+BARE_CONFIG = Case(
+    category="text-encoder",
+    family="roberta",
+    variant="bare-config",
+    model="RobertaModel",
+    recorded_from="0fcaaf82e514c634",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "intermediate_size": 44,
+        "max_position_embeddings": 67,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "vocab_size": 53,
+    },
+    call={},
+    sizes={"batch": (2, 3), "sequence": (5, 4)},
+    inputs={
+        "attention_mask": lengths(sequence=[5, 3]),
+        "input_ids": tokens("batch", "sequence"),
+        "token_type_ids": integers(("batch", "sequence"), below=2),
+    },
+    outputs={
+        "last_hidden_state": ("batch", "sequence", "hidden"),
+        "pooler_output": ("batch", "hidden"),
+    },
+)
+
 EPSILON = Case(
     category="text-encoder",
     family="roberta",
@@ -137,7 +165,7 @@ TOKEN_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "sequence", "labels")},
 )
 
-CASES = [ROBERTA, EPSILON, MULTIPLE_CHOICE, QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
+CASES = [ROBERTA, BARE_CONFIG, EPSILON, MULTIPLE_CHOICE, QUESTION_ANSWERING, TOKEN_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -22,6 +22,25 @@ CONVNEXT = Case(
     },
 )
 
+ATTO = Case(
+    category="vision",
+    family="convnext",
+    variant="atto",
+    model="ConvNextForImageClassification",
+    recorded_from="cff0bf99ae32fa1b",
+    decodes_along=None,
+    config={
+        "depths": [2, 2, 6, 2],
+        "hidden_sizes": [40, 80, 160, 320],
+        "image_size": 64,
+        "num_labels": 7,
+    },
+    call={},
+    sizes={"batch": (2, 3), "height": (64, 96), "width": (96, 64)},
+    inputs={"pixel_values": floats("batch", 3, "height", "width")},
+    outputs={"logits": ("batch", "labels")},
+)
+
 BACKBONE = Case(
     category="vision",
     family="convnext",
@@ -85,7 +104,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [CONVNEXT, BACKBONE, EPSILON, IMAGE_CLASSIFICATION]
+CASES = [CONVNEXT, ATTO, BACKBONE, EPSILON, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -22,6 +22,25 @@ CONVNEXTV2 = Case(
     },
 )
 
+ATTO = Case(
+    category="vision",
+    family="convnextv2",
+    variant="atto",
+    model="ConvNextV2ForImageClassification",
+    recorded_from="10012a9991cfd98c",
+    decodes_along=None,
+    config={
+        "depths": [2, 2, 6, 2],
+        "hidden_sizes": [40, 80, 160, 320],
+        "image_size": 64,
+        "num_labels": 7,
+    },
+    call={},
+    sizes={"batch": (2, 3), "height": (64, 96), "width": (96, 64)},
+    inputs={"pixel_values": floats("batch", 3, "height", "width")},
+    outputs={"logits": ("batch", "labels")},
+)
+
 EPSILON = Case(
     category="vision",
     family="convnextv2",
@@ -63,7 +82,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [CONVNEXTV2, EPSILON, IMAGE_CLASSIFICATION]
+CASES = [CONVNEXTV2, ATTO, EPSILON, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

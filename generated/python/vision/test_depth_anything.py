@@ -10,7 +10,7 @@ DEPTH_ANYTHING = Case(
     family="depth_anything",
     variant=None,
     model="DepthAnythingForDepthEstimation",
-    recorded_from="1995e6316f1ab99d",
+    recorded_from="a46a5266222ffa02",
     decodes_along=None,
     config={
         "backbone_config": {
@@ -24,7 +24,7 @@ DEPTH_ANYTHING = Case(
             "reshape_hidden_states": False,
         },
         "fusion_hidden_size": 14,
-        "head_hidden_size": 10,
+        "head_hidden_size": 32,
         "neck_hidden_sizes": [8, 12, 16, 20],
         "patch_size": 5,
         "reassemble_hidden_size": 24,
@@ -40,7 +40,7 @@ METRIC = Case(
     family="depth_anything",
     variant="metric",
     model="DepthAnythingForDepthEstimation",
-    recorded_from="0fd22653bf70aa3a",
+    recorded_from="090c88b71e667d20",
     decodes_along=None,
     config={
         "backbone_config": {
@@ -56,7 +56,7 @@ METRIC = Case(
         },
         "depth_estimation_type": "metric",
         "fusion_hidden_size": 14,
-        "head_hidden_size": 10,
+        "head_hidden_size": 32,
         "max_depth": 20,
         "neck_hidden_sizes": [8, 12, 16, 20],
         "patch_size": 5,

@@ -52,6 +52,27 @@ BACKBONE = Case(
     },
 )
 
+CLASSIFICATION_518 = Case(
+    category="vision",
+    family="dinov2",
+    variant="classification-518",
+    model="Dinov2ForImageClassification",
+    recorded_from="d9aa203f6358844d",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "image_size": 518,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_labels": 1000,
+        "patch_size": 14,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 518, 518)},
+    outputs={"logits": ("batch", "labels")},
+)
+
 EPSILON = Case(
     category="vision",
     family="dinov2",
@@ -97,7 +118,28 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [DINOV2, BACKBONE, EPSILON, IMAGE_CLASSIFICATION]
+LARGER_IMAGE = Case(
+    category="vision",
+    family="dinov2",
+    variant="larger-image",
+    model="Dinov2ForImageClassification",
+    recorded_from="1f9bac116699eed5",
+    decodes_along=None,
+    config={
+        "hidden_size": 48,
+        "image_size": 20,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 1,
+        "num_labels": 7,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 25, 35)},
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [DINOV2, BACKBONE, CLASSIFICATION_518, EPSILON, IMAGE_CLASSIFICATION, LARGER_IMAGE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

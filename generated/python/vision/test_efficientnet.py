@@ -28,6 +28,30 @@ EFFICIENTNET = Case(
     outputs={"last_hidden_state": ("batch", "channels", "rows", "columns")},
 )
 
+B0 = Case(
+    category="vision",
+    family="efficientnet",
+    variant="b0",
+    model="EfficientNetForImageClassification",
+    recorded_from="a16b50a8b65a4e7d",
+    decodes_along=None,
+    config={
+        "batch_norm_eps": 0.001,
+        "depth_coefficient": 1.0,
+        "hidden_dim": 1280,
+        "image_size": 64,
+        "in_channels": [32, 16, 24, 40, 80, 112, 192],
+        "num_block_repeats": [1, 2, 2, 3, 3, 4, 1],
+        "num_labels": 7,
+        "out_channels": [16, 24, 40, 80, 112, 192, 320],
+        "width_coefficient": 1.0,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 64, 64)},
+    outputs={"logits": ("batch", "labels")},
+)
+
 IMAGE_CLASSIFICATION = Case(
     category="vision",
     family="efficientnet",
@@ -52,7 +76,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [EFFICIENTNET, IMAGE_CLASSIFICATION]
+CASES = [EFFICIENTNET, B0, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -54,6 +54,50 @@ BACKBONE = Case(
     },
 )
 
+FOUR_STAGES = Case(
+    category="vision",
+    family="hiera",
+    variant="four-stages",
+    model="HieraForImageClassification",
+    recorded_from="a40b89864a054cf1",
+    decodes_along=None,
+    config={
+        "depths": [1, 1, 1, 1],
+        "embed_dim": 16,
+        "image_size": [224, 224],
+        "masked_unit_size": [8, 8],
+        "num_heads": [1, 2, 4, 8],
+        "num_labels": 7,
+        "num_query_pool": 3,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 224, 224)},
+    outputs={"logits": ("batch", "labels")},
+)
+
+FOUR_STAGES_BATCH = Case(
+    category="vision",
+    family="hiera",
+    variant="four-stages-batch",
+    model="HieraForImageClassification",
+    recorded_from="df739e22ab058bc3",
+    decodes_along=None,
+    config={
+        "depths": [1, 1, 1, 1],
+        "embed_dim": 16,
+        "image_size": [224, 224],
+        "masked_unit_size": [8, 8],
+        "num_heads": [1, 2, 4, 8],
+        "num_labels": 7,
+        "num_query_pool": 3,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 224, 224)},
+    outputs={"logits": ("batch", "labels")},
+)
+
 IMAGE_CLASSIFICATION = Case(
     category="vision",
     family="hiera",
@@ -77,7 +121,7 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
-CASES = [HIERA, BACKBONE, IMAGE_CLASSIFICATION]
+CASES = [HIERA, BACKBONE, FOUR_STAGES, FOUR_STAGES_BATCH, IMAGE_CLASSIFICATION]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -43,7 +43,26 @@ BACKBONE = Case(
     },
 )
 
-CASES = [RESNET, BACKBONE]
+RESNET_18 = Case(
+    category="vision",
+    family="resnet",
+    variant="resnet-18",
+    model="ResNetForImageClassification",
+    recorded_from="8c7c79cebdca4b0f",
+    decodes_along=None,
+    config={
+        "depths": [2, 2, 2, 2],
+        "hidden_sizes": [64, 128, 256, 512],
+        "layer_type": "basic",
+        "num_labels": 7,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 64, 64)},
+    outputs={"logits": ("batch", "labels")},
+)
+
+CASES = [RESNET, BACKBONE, RESNET_18]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

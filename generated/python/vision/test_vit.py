@@ -3,7 +3,7 @@
 # Sources: model-registry/families/vision/vit.yaml, templates/python/vision.py.j2
 
 import pytest
-from touchstone import Case, check, floats
+from touchstone import Case, check, floats, integers
 
 VIT = Case(
     category="vision",
@@ -79,6 +79,31 @@ IMAGE_CLASSIFICATION = Case(
     outputs={"logits": ("batch", "labels")},
 )
 
+INTERPOLATED_POSITIONS = Case(
+    category="vision",
+    family="vit",
+    variant="interpolated-positions",
+    model="ViTModel",
+    recorded_from="8409e0d257711db6",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "image_size": 15,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_channels": 3,
+        "num_hidden_layers": 1,
+        "patch_size": 5,
+    },
+    call={"interpolate_pos_encoding": True},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 20, 20)},
+    outputs={
+        "last_hidden_state": ("batch", "patches", "hidden"),
+        "pooler_output": ("batch", "hidden"),
+    },
+)
+
 MASKED_IMAGE_MODELING = Case(
     category="vision",
     family="vit",
@@ -100,6 +125,56 @@ MASKED_IMAGE_MODELING = Case(
     sizes={"batch": (2, 3)},
     inputs={"pixel_values": floats("batch", 3, 15, 15)},
     outputs={"reconstruction": ("batch", "channels", "height", "width")},
+)
+
+MASKED_PATCHES = Case(
+    category="vision",
+    family="vit",
+    variant="masked-patches",
+    model="ViTForMaskedImageModeling",
+    recorded_from="e012649c16050a31",
+    decodes_along=None,
+    config={
+        "encoder_stride": 5,
+        "hidden_size": 36,
+        "image_size": 15,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_channels": 3,
+        "num_hidden_layers": 1,
+        "patch_size": 5,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={
+        "bool_masked_pos": integers(("batch", 9), below=2),
+        "pixel_values": floats("batch", 3, 15, 15),
+    },
+    outputs={"reconstruction": ("batch", "channels", "height", "width")},
+)
+
+NO_QKV_BIAS = Case(
+    category="vision",
+    family="vit",
+    variant="no-qkv-bias",
+    model="ViTForImageClassification",
+    recorded_from="06815f42752d0d0b",
+    decodes_along=None,
+    config={
+        "hidden_size": 36,
+        "image_size": 15,
+        "intermediate_size": 44,
+        "num_attention_heads": 4,
+        "num_channels": 3,
+        "num_hidden_layers": 2,
+        "num_labels": 7,
+        "patch_size": 5,
+        "qkv_bias": False,
+    },
+    call={},
+    sizes={"batch": (2, 3)},
+    inputs={"pixel_values": floats("batch", 3, 15, 15)},
+    outputs={"logits": ("batch", "labels")},
 )
 
 NON_SQUARE = Case(
@@ -127,7 +202,7 @@ NON_SQUARE = Case(
     },
 )
 
-CASES = [VIT, EPSILON, IMAGE_CLASSIFICATION, MASKED_IMAGE_MODELING, NON_SQUARE]
+CASES = [VIT, EPSILON, IMAGE_CLASSIFICATION, INTERPOLATED_POSITIONS, MASKED_IMAGE_MODELING, MASKED_PATCHES, NO_QKV_BIAS, NON_SQUARE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

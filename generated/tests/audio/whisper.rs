@@ -586,3 +586,72 @@ mod long_source {
         }
     }
 }
+
+/// No list of suppressed tokens, which transformers writes as null.
+mod no_suppression {
+    use super::*;
+
+    const NO_SUPPRESSION: Case = Case {
+        category: "audio",
+        family: "whisper",
+        variant: Some("no-suppression"),
+        recorded_from: "7ff89333eeda302e",
+    };
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &NO_SUPPRESSION,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_SUPPRESSION, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_SUPPRESSION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_SUPPRESSION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_SUPPRESSION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_SUPPRESSION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &NO_SUPPRESSION,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}

@@ -22,6 +22,8 @@ mod pp_ocrv6_small_rec;
 mod pp_ocrv6_tiny_rec;
 mod qianfan_ocr;
 mod table_transformer;
+mod trocr;
 mod udop;
 mod unlimited_ocr;
 mod uvdoc;
+mod vision_encoder_decoder;

@@ -127,3 +127,133 @@ mod on_ort_unoptimised {
         check::forward_matches_reference(&PADDLEOCR_VL, ort::graph().unoptimised());
     }
 }
+
+/// The positions that the processor's grids give images and the text behind them, in rows of one length.
+mod image {
+    use super::*;
+    use candle_core::Tensor;
+    use candle_transformers::models::paddleocr_vl::{Config, PaddleOCRVLModel};
+
+    const IMAGE: Case = Case {
+        category: "document",
+        family: "paddleocr_vl",
+        variant: Some("image"),
+        recorded_from: "70d0909254870540",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: PaddleOCRVLModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids", "pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("head_dim", candle::Field::From("text_config.head_dim")),
+            ("hidden_act", candle::Field::From("text_config.hidden_act")),
+            ("hidden_size", candle::Field::From("text_config.hidden_size")),
+            ("intermediate_size", candle::Field::From("text_config.intermediate_size")),
+            (
+                "max_position_embeddings",
+                candle::Field::From("text_config.max_position_embeddings"),
+            ),
+            (
+                "num_attention_heads",
+                candle::Field::From("text_config.num_attention_heads"),
+            ),
+            ("num_hidden_layers", candle::Field::From("text_config.num_hidden_layers")),
+            (
+                "num_key_value_heads",
+                candle::Field::From("text_config.num_key_value_heads"),
+            ),
+            ("rms_norm_eps", candle::Field::From("text_config.rms_norm_eps")),
+            (
+                "rope_theta",
+                candle::Field::From("text_config.rope_parameters.rope_theta"),
+            ),
+            ("use_bias", candle::Field::From("text_config.use_bias")),
+            ("vocab_size", candle::Field::From("text_config.vocab_size")),
+        ];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = PaddleOCRVLModel::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let pixel_values = inputs.get("pixel_values")?;
+            model.clear_kv_cache();
+            let images = pixel_values
+                .reshape((8, 6, 3, 5, 5))?
+                .permute((0, 2, 3, 1, 4))?
+                .reshape((2, 4, 3, 5, 30))?
+                .transpose(1, 2)?
+                .reshape((2, 3, 20, 30))?;
+            let grid = Tensor::new(&[[1u32, 4, 6], [1, 4, 6]], input_ids.device())?;
+            let logits = model
+                .forward(&input_ids, Some(&images), Some(&grid), 0)?
+                .unsqueeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, ort::graph().unoptimised());
+        }
+    }
+}

@@ -203,6 +203,114 @@ mod on_ort_unoptimised {
     }
 }
 
+/// Tokens above the end of text, as an extended vocabulary has them.
+mod added_tokens {
+    use super::*;
+    use candle_nn::Module;
+    use candle_transformers::models::clip::text_model::{
+        Activation, ClipTextConfig, ClipTextTransformer,
+    };
+
+    const ADDED_TOKENS: Case = Case {
+        category: "multimodal",
+        family: "clip",
+        variant: Some("added-tokens"),
+        recorded_from: "b5e332ccd59447c5",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: ClipTextTransformer,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["pooler_output"];
+
+        fn load(
+            config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let config = ClipTextConfig {
+                vocab_size: config.get("vocab_size")?,
+                embed_dim: config.get("hidden_size")?,
+                activation: Activation::QuickGelu,
+                intermediate_size: config.get("intermediate_size")?,
+                max_position_embeddings: config.get("max_position_embeddings")?,
+                pad_with: None,
+                num_hidden_layers: config.get("num_hidden_layers")?,
+                num_attention_heads: config.get("num_attention_heads")?,
+                projection_dim: config.get("projection_dim")?,
+            };
+            let model = ClipTextTransformer::new(weights, &config)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let pooler_output = model.forward(&input_ids)?;
+            Ok(candle::Tensors::from([("pooler_output", pooler_output)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ADDED_TOKENS, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ADDED_TOKENS, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ADDED_TOKENS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ADDED_TOKENS, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ADDED_TOKENS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ADDED_TOKENS, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ADDED_TOKENS, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The exact GELU of the open checkpoints where the first has the quick one.
 mod gelu {
     use super::*;

@@ -670,3 +670,131 @@ mod text_per_layer {
         }
     }
 }
+
+/// The vision part alone, and a norm epsilon that float32 can tell from zero.
+mod vision {
+    use super::*;
+    use candle_transformers::models::gemma4::{Gemma4VisionConfig, vision::VisionTower};
+
+    const VISION: Case = Case {
+        category: "multimodal",
+        family: "gemma4",
+        variant: Some("vision"),
+        recorded_from: "2c4a754f7af0da33",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: VisionTower,
+    }
+
+    impl candle::Model for Native {
+        type Config = Gemma4VisionConfig;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const RENAMES: &[(&str, &str)] = &[
+            (
+                "encoder.layers.*.mlp.down_proj.",
+                "encoder.layers.*.mlp.down_proj.linear.",
+            ),
+            (
+                "encoder.layers.*.mlp.gate_proj.",
+                "encoder.layers.*.mlp.gate_proj.linear.",
+            ),
+            ("encoder.layers.*.mlp.up_proj.", "encoder.layers.*.mlp.up_proj.linear."),
+            (
+                "encoder.layers.*.self_attn.k_proj.",
+                "encoder.layers.*.self_attn.k_proj.linear.",
+            ),
+            (
+                "encoder.layers.*.self_attn.o_proj.",
+                "encoder.layers.*.self_attn.o_proj.linear.",
+            ),
+            (
+                "encoder.layers.*.self_attn.q_proj.",
+                "encoder.layers.*.self_attn.q_proj.linear.",
+            ),
+            (
+                "encoder.layers.*.self_attn.v_proj.",
+                "encoder.layers.*.self_attn.v_proj.linear.",
+            ),
+        ];
+
+        fn load(
+            config: Gemma4VisionConfig,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = VisionTower::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let count = pixel_values.dim(0)?;
+            let images = pixel_values
+                .reshape((count, 4, 6, 3, 3, 3))?
+                .permute((0, 5, 1, 3, 2, 4))?
+                .reshape((count, 3, 12, 18))?
+                .chunk(count, 0)?;
+            let last_hidden_state = model.forward(&images)?.squeeze(0)?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&VISION, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&VISION, ort::graph().unoptimised());
+        }
+    }
+}

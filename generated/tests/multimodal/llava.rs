@@ -310,3 +310,148 @@ mod body {
         }
     }
 }
+
+/// The vision tower of Pixtral and a Mistral decoder with heads of an explicit size, as in Pixtral 12B.
+mod pixtral {
+    use super::*;
+    use candle_nn::Module;
+    use candle_transformers::models::pixtral::llava::{Config, Model};
+
+    const PIXTRAL: Case = Case {
+        category: "multimodal",
+        family: "llava",
+        variant: Some("pixtral"),
+        recorded_from: "daee1bca2208cd89",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids", "pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "text_config.rope_theta",
+                candle::Field::From("text_config.rope_parameters.rope_theta"),
+            ),
+            (
+                "vision_config.rope_theta",
+                candle::Field::From("vision_config.rope_parameters.rope_theta"),
+            ),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(&config, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let pixel_values = inputs.get("pixel_values")?;
+            let tokens = model.language_model.embed_tokens().forward(&input_ids)?;
+            let embeds = match position {
+                0 => {
+                    let (batch, _, hidden) = tokens.dims3()?;
+                    let image = model.encode_image(&pixel_values)?;
+                    tokens.slice_assign(&[0..batch, 1..10, 0..hidden], &image)?
+                }
+                _ => tokens,
+            };
+            let logits = model.lm_forward_embeds(&embeds)?.squeeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PIXTRAL, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PIXTRAL, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &PIXTRAL,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&PIXTRAL, candle::native::<Native>(), "sequence");
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PIXTRAL, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PIXTRAL, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&PIXTRAL, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PIXTRAL, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&PIXTRAL, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&PIXTRAL, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&PIXTRAL, ort::graph().unoptimised());
+        }
+    }
+}

@@ -128,16 +128,380 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The positions that the processor's grids give images and the text behind them, in rows of one length, and a tied head.
+mod image {
+    use super::*;
+    use candle_core::Tensor;
+    use candle_transformers::models::qwen3_vl::{Config, Qwen3VLModel};
+
+    const IMAGE: Case = Case {
+        category: "multimodal",
+        family: "qwen3_vl",
+        variant: Some("image"),
+        recorded_from: "c3b6a32b5b5f6533",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: (Qwen3VLModel, Config, candle::VarBuilder),
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids", "pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "text_config.rope_theta",
+                candle::Field::From("text_config.rope_parameters.rope_theta"),
+            ),
+            (
+                "text_config.tie_word_embeddings",
+                candle::Field::From("tie_word_embeddings"),
+            ),
+        ];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = (Qwen3VLModel::new(&config, weights.clone())?, config, weights);
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let pixel_values = inputs.get("pixel_values")?;
+            model.0 = Qwen3VLModel::new(&model.1, model.2.clone())?;
+            let (batch, length) = input_ids.dims2()?;
+            let grid = Tensor::new(&[[1u32, 4, 6], [1, 6, 4]], input_ids.device())?;
+            let places = [[(1, 7)]]
+                .repeat(batch)
+                .iter()
+                .map(|spans| spans.to_vec())
+                .collect();
+            let logits = model
+                .0
+                .forward(
+                    &input_ids,
+                    Some(pixel_values),
+                    None,
+                    Some(grid),
+                    None,
+                    [length].repeat(batch),
+                    places,
+                    Vec::new(),
+                    &[0].repeat(batch),
+                )?
+                .unsqueeze(1)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&IMAGE, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// A prompt without an image, and a head of its own.
+mod own_head {
+    use super::*;
+    use candle_transformers::models::qwen3_vl::{Config, Qwen3VLModel};
+
+    const OWN_HEAD: Case = Case {
+        category: "multimodal",
+        family: "qwen3_vl",
+        variant: Some("own-head"),
+        recorded_from: "ad7384c494084579",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: (Qwen3VLModel, Config, candle::VarBuilder),
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "text_config.rope_theta",
+                candle::Field::From("text_config.rope_parameters.rope_theta"),
+            ),
+            (
+                "text_config.tie_word_embeddings",
+                candle::Field::From("tie_word_embeddings"),
+            ),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = (Qwen3VLModel::new(&config, weights.clone())?, config, weights);
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let (batch, length) = input_ids.dims2()?;
+            let logits = model
+                .0
+                .forward(
+                    &input_ids,
+                    None,
+                    None,
+                    None,
+                    None,
+                    [length].repeat(batch),
+                    Vec::new(),
+                    Vec::new(),
+                    &[position].repeat(batch),
+                )?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.0 = Qwen3VLModel::new(&model.1, model.2.clone())?;
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&OWN_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&OWN_HEAD, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &OWN_HEAD,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &OWN_HEAD,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&OWN_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&OWN_HEAD, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&OWN_HEAD, candle::graph(), "sequence");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&OWN_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&OWN_HEAD, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&OWN_HEAD, ort::graph(), "sequence");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&OWN_HEAD, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// A prompt without an image, whose positions the model counts itself, a head tied to the embeddings as in the 4B checkpoint, and a norm epsilon that float32 can tell from zero.
 mod text {
     use super::*;
+    use candle_transformers::models::qwen3_vl::{Config, Qwen3VLModel};
 
     const TEXT: Case = Case {
         category: "multimodal",
         family: "qwen3_vl",
         variant: Some("text"),
-        recorded_from: "1163524043c6fef2",
+        recorded_from: "180e609ce6c54ba3",
     };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: (Qwen3VLModel, Config, candle::VarBuilder),
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("sequence");
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            (
+                "text_config.rope_theta",
+                candle::Field::From("text_config.rope_parameters.rope_theta"),
+            ),
+            (
+                "text_config.tie_word_embeddings",
+                candle::Field::From("tie_word_embeddings"),
+            ),
+        ];
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = (Qwen3VLModel::new(&config, weights.clone())?, config, weights);
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let (batch, length) = input_ids.dims2()?;
+            let logits = model
+                .0
+                .forward(
+                    &input_ids,
+                    None,
+                    None,
+                    None,
+                    None,
+                    [length].repeat(batch),
+                    Vec::new(),
+                    Vec::new(),
+                    &[position].repeat(batch),
+                )?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.0 = Qwen3VLModel::new(&model.1, model.2.clone())?;
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TEXT, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TEXT, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &TEXT,
+                candle::native::<Native>(),
+                "sequence",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&TEXT, candle::native::<Native>(), "sequence");
+        }
+    }
 
     mod on_candle_graph {
         use super::*;

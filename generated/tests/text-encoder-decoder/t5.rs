@@ -198,6 +198,7 @@ mod on_ort_unoptimised {
 /// The encoder alone.
 mod encoder {
     use super::*;
+    use candle_transformers::models::t5::{Config, T5EncoderModel};
 
     const ENCODER: Case = Case {
         category: "text-encoder-decoder",
@@ -205,6 +206,48 @@ mod encoder {
         variant: Some("encoder"),
         recorded_from: "de951fa187253def",
     };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: T5EncoderModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+        const DECODES_ALONG: Option<&str> = Some("target");
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = T5EncoderModel::load(weights, &config)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let last_hidden_state = model.forward(&input_ids)?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ENCODER, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ENCODER, candle::native::<Native>());
+        }
+    }
 
     mod on_candle_graph {
         use super::*;
@@ -307,6 +350,137 @@ mod epsilon {
     }
 }
 
+/// The scale of the tied head, with a bucket for every distance.
+mod exact_buckets {
+    use super::*;
+    use candle_transformers::models::t5::{Config, T5ForConditionalGeneration};
+
+    const EXACT_BUCKETS: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("exact-buckets"),
+        recorded_from: "c42bfb40221e1bd3",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: T5ForConditionalGeneration,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["decoder_input_ids", "input_ids"];
+        const OUTPUTS: &[&str] = &["encoder_last_hidden_state", "logits"];
+        const LAST_POSITION: &[&str] = &["logits"];
+        const DECODES_ALONG: Option<&str> = Some("target");
+        const CACHES: bool = true;
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = T5ForConditionalGeneration::load(weights, &config)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let decoder_input_ids = inputs.get("decoder_input_ids")?;
+            let input_ids = inputs.get("input_ids")?;
+            let encoded = model.encode(&input_ids)?;
+            let logits = model.decode(&decoder_input_ids, &encoded)?;
+            let outputs = [("encoder_last_hidden_state", encoded), ("logits", logits)];
+            Ok(candle::Tensors::from(outputs))
+        }
+
+        fn reset(&mut self) -> candle::Result<()> {
+            let Self { model } = self;
+            model.clear_kv_cache();
+            Ok(())
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EXACT_BUCKETS, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EXACT_BUCKETS, candle::native::<Native>());
+        }
+
+        #[test]
+        fn cached_decode_matches_full() {
+            check::cached_decode_matches_full(
+                &EXACT_BUCKETS,
+                candle::native::<Native>(),
+                "target",
+            );
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(
+                &EXACT_BUCKETS,
+                candle::native::<Native>(),
+                "target",
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EXACT_BUCKETS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EXACT_BUCKETS, candle::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&EXACT_BUCKETS, candle::graph(), "target");
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EXACT_BUCKETS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&EXACT_BUCKETS, ort::graph());
+        }
+
+        #[test]
+        fn greedy_tokens_match() {
+            check::greedy_tokens_match(&EXACT_BUCKETS, ort::graph(), "target");
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&EXACT_BUCKETS, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The gated feed-forward of version 1.1.
 mod gated_gelu {
     use super::*;
@@ -366,6 +540,190 @@ mod gated_gelu {
         #[test]
         fn forward_matches_reference() {
             check::forward_matches_reference(&GATED_GELU, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The gated feed-forward of UL2.
+mod gated_silu {
+    use super::*;
+    use candle_transformers::models::t5::{Config, T5EncoderModel};
+
+    const GATED_SILU: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("gated-silu"),
+        recorded_from: "23e8abe3da8d729b",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: T5EncoderModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+        const DECODES_ALONG: Option<&str> = Some("target");
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = T5EncoderModel::load(weights, &config)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let last_hidden_state = model.forward(&input_ids)?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GATED_SILU, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GATED_SILU, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GATED_SILU, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GATED_SILU, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GATED_SILU, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GATED_SILU, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GATED_SILU, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// A feed-forward without a gate whose activation is not ReLU.
+mod gelu {
+    use super::*;
+    use candle_transformers::models::t5::{Config, T5EncoderModel};
+
+    const GELU: Case = Case {
+        category: "text-encoder-decoder",
+        family: "t5",
+        variant: Some("gelu"),
+        recorded_from: "3d96ee72e01eacda",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: T5EncoderModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["input_ids"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+        const DECODES_ALONG: Option<&str> = Some("target");
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = T5EncoderModel::load(weights, &config)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let input_ids = inputs.get("input_ids")?;
+            let last_hidden_state = model.forward(&input_ids)?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GELU, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GELU, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GELU, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GELU, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GELU, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&GELU, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&GELU, ort::graph().unoptimised());
         }
     }
 }
@@ -662,7 +1020,7 @@ mod unscaled_head {
         category: "text-encoder-decoder",
         family: "t5",
         variant: Some("unscaled-head"),
-        recorded_from: "f7ce450468b1b6c7",
+        recorded_from: "a604bf0773e1ba67",
     };
 
     /// The variant as candle-transformers implements it.

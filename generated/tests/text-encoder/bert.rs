@@ -728,6 +728,69 @@ mod sequence_classification {
     }
 }
 
+/// The approximate GELU where the checkpoint has the exact one.
+mod tanh_gelu {
+    use super::*;
+
+    const TANH_GELU: Case = Case {
+        category: "text-encoder",
+        family: "bert",
+        variant: Some("tanh-gelu"),
+        recorded_from: "21896d037bdc942d",
+    };
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TANH_GELU, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TANH_GELU, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TANH_GELU, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TANH_GELU, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TANH_GELU, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&TANH_GELU, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&TANH_GELU, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The token classification head.
 mod token_classification {
     use super::*;

@@ -212,6 +212,7 @@ mod next_sentence_prediction {
 /// No embedding of the task, as in the first versions.
 mod no_task {
     use super::*;
+    use candle_transformers::models::bert::{BertModel, Config};
 
     const NO_TASK: Case = Case {
         category: "text-encoder",
@@ -219,6 +220,50 @@ mod no_task {
         variant: Some("no-task"),
         recorded_from: "4a72477dd43b3cbc",
     };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: BertModel,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["attention_mask", "input_ids", "token_type_ids"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = BertModel::load(weights, &config)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let attention_mask = inputs.get("attention_mask")?;
+            let input_ids = inputs.get("input_ids")?;
+            let token_type_ids = inputs.get("token_type_ids")?;
+            let last_hidden_state = model
+                .forward(&input_ids, &token_type_ids, Some(&attention_mask))?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_TASK, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_TASK, candle::native::<Native>());
+        }
+    }
 
     mod on_candle_graph {
         use super::*;

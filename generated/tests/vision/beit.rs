@@ -150,6 +150,8 @@ mod epsilon {
 /// The classification head on the mean of the patches.
 mod image_classification {
     use super::*;
+    use candle_nn::Module;
+    use candle_transformers::models::beit::BeitVisionTransformer;
 
     const IMAGE_CLASSIFICATION: Case = Case {
         category: "vision",
@@ -157,6 +159,101 @@ mod image_classification {
         variant: Some("image-classification"),
         recorded_from: "9dd6e6674ec533f7",
     };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: BeitVisionTransformer,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("blocks.*.attn.proj.", "beit.encoder.layer.*.attention.output.dense."),
+            (
+                "blocks.*.attn.q_bias",
+                "beit.encoder.layer.*.attention.attention.query.bias",
+            ),
+            (
+                "blocks.*.attn.relative_position_bias_table",
+                "beit.encoder.layer.*.attention.attention.relative_position_bias.relative_position_bias_table",
+            ),
+            (
+                "blocks.*.attn.v_bias",
+                "beit.encoder.layer.*.attention.attention.value.bias",
+            ),
+            ("blocks.*.ls1.gamma", "beit.encoder.layer.*.lambda_1"),
+            ("blocks.*.ls2.gamma", "beit.encoder.layer.*.lambda_2"),
+            ("blocks.*.mlp.fc1.", "beit.encoder.layer.*.intermediate.dense."),
+            ("blocks.*.mlp.fc2.", "beit.encoder.layer.*.output.dense."),
+            ("blocks.*.norm1.", "beit.encoder.layer.*.layernorm_before."),
+            ("blocks.*.norm2.", "beit.encoder.layer.*.layernorm_after."),
+            ("cls_token", "beit.embeddings.cls_token"),
+            ("head.", "classifier."),
+            ("norm.", "beit.pooler.layernorm."),
+            ("patch_embed.proj.", "beit.embeddings.patch_embeddings.projection."),
+        ];
+        const DERIVES: &[(&str, candle::Derived)] = &[
+            (
+                "blocks.*.attn.qkv.weight",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "beit.encoder.layer.*.attention.attention.query.weight",
+                        ),
+                        candle::Piece::Of(
+                            "beit.encoder.layer.*.attention.attention.key.weight",
+                        ),
+                        candle::Piece::Of(
+                            "beit.encoder.layer.*.attention.attention.value.weight",
+                        ),
+                    ],
+                ),
+            ),
+        ];
+
+        fn load(
+            config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = BeitVisionTransformer::new(
+                weights,
+                config.get("num_hidden_layers")?,
+                config.get("hidden_size")?,
+                config.get("num_attention_heads")?,
+            )?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let logits = model.forward(&pixel_values)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &IMAGE_CLASSIFICATION,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, candle::native::<Native>());
+        }
+    }
 
     mod on_candle_graph {
         use super::*;

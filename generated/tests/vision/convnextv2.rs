@@ -98,6 +98,148 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The sizes of the smallest checkpoint of version two, with the classification head.
+mod atto {
+    use super::*;
+    use candle_nn::{Func, Module};
+    use candle_transformers::models::convnext::{Config, convnext};
+
+    const ATTO: Case = Case {
+        category: "vision",
+        family: "convnextv2",
+        variant: Some("atto"),
+        recorded_from: "10012a9991cfd98c",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Func<'static>,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("head.fc.", "classifier."),
+            ("head.norm.", "convnextv2.layernorm."),
+            (
+                "stages.*.blocks.*.conv_dw.",
+                "convnextv2.encoder.stages.*.layers.*.dwconv.",
+            ),
+            (
+                "stages.*.blocks.*.mlp.fc1.",
+                "convnextv2.encoder.stages.*.layers.*.pwconv1.",
+            ),
+            (
+                "stages.*.blocks.*.mlp.fc2.",
+                "convnextv2.encoder.stages.*.layers.*.pwconv2.",
+            ),
+            (
+                "stages.*.blocks.*.norm.",
+                "convnextv2.encoder.stages.*.layers.*.layernorm.",
+            ),
+            ("stages.*.downsample.", "convnextv2.encoder.stages.*.downsampling_layer."),
+            ("stem.0.", "convnextv2.embeddings.patch_embeddings."),
+            ("stem.1.", "convnextv2.embeddings.layernorm."),
+        ];
+        const DERIVES: &[(&str, candle::Derived)] = &[
+            (
+                "stages.*.blocks.*.mlp.fc1.weight",
+                candle::Derived::Reshape(
+                    "convnextv2.encoder.stages.*.layers.*.pwconv1.weight",
+                ),
+            ),
+            (
+                "stages.*.blocks.*.mlp.fc2.weight",
+                candle::Derived::Reshape(
+                    "convnextv2.encoder.stages.*.layers.*.pwconv2.weight",
+                ),
+            ),
+            (
+                "stages.*.blocks.*.mlp.grn.bias",
+                candle::Derived::Reshape("convnextv2.encoder.stages.*.layers.*.grn.bias"),
+            ),
+            (
+                "stages.*.blocks.*.mlp.grn.weight",
+                candle::Derived::Reshape(
+                    "convnextv2.encoder.stages.*.layers.*.grn.weight",
+                ),
+            ),
+        ];
+
+        fn load(
+            _config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = convnext(&Config::atto(), 7, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let logits = model.forward(&pixel_values)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ATTO, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ATTO, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ATTO, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ATTO, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ATTO, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&ATTO, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&ATTO, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// A layer norm epsilon that float32 can tell from zero.
 mod epsilon {
     use super::*;

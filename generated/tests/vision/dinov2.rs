@@ -137,6 +137,161 @@ mod backbone {
     }
 }
 
+/// The image size, patches and classes of the checkpoints, one image a call.
+mod classification_518 {
+    use super::*;
+    use candle_core::Tensor;
+    use candle_nn::Module;
+    use candle_transformers::models::dinov2::DinoVisionTransformer;
+
+    const CLASSIFICATION_518: Case = Case {
+        category: "vision",
+        family: "dinov2",
+        variant: Some("classification-518"),
+        recorded_from: "d9aa203f6358844d",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: DinoVisionTransformer,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("blocks.*.", "dinov2.encoder.layer.*."),
+            ("blocks.*.attn.proj.", "dinov2.encoder.layer.*.attention.output.dense."),
+            ("blocks.*.ls1.gamma", "dinov2.encoder.layer.*.layer_scale1.lambda1"),
+            ("blocks.*.ls2.gamma", "dinov2.encoder.layer.*.layer_scale2.lambda1"),
+            ("cls_token", "dinov2.embeddings.cls_token"),
+            ("head.", "classifier."),
+            ("norm.", "dinov2.layernorm."),
+            ("patch_embed.proj.", "dinov2.embeddings.patch_embeddings.projection."),
+            ("pos_embed", "dinov2.embeddings.position_embeddings"),
+        ];
+        const DERIVES: &[(&str, candle::Derived)] = &[
+            (
+                "blocks.*.attn.qkv.bias",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.query.bias",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.key.bias",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.value.bias",
+                        ),
+                    ],
+                ),
+            ),
+            (
+                "blocks.*.attn.qkv.weight",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.query.weight",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.key.weight",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.value.weight",
+                        ),
+                    ],
+                ),
+            ),
+        ];
+
+        fn load(
+            config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = DinoVisionTransformer::new(
+                weights,
+                config.get("num_hidden_layers")?,
+                config.get("hidden_size")?,
+                config.get("num_attention_heads")?,
+            )?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let images = (0..pixel_values.dim(0)?)
+                .map(|row| model.forward(&pixel_values.narrow(0, row, 1)?));
+            let images = images.collect::<candle::Result<Vec<_>>>()?;
+            let logits = Tensor::cat(&images, 0)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &CLASSIFICATION_518,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CLASSIFICATION_518, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CLASSIFICATION_518, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CLASSIFICATION_518, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&CLASSIFICATION_518, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&CLASSIFICATION_518, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &CLASSIFICATION_518,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// Normalisation epsilons that float32 can tell from zero.
 mod epsilon {
     use super::*;
@@ -189,6 +344,9 @@ mod epsilon {
 /// The classification head on the first token and the mean of the patches.
 mod image_classification {
     use super::*;
+    use candle_core::Tensor;
+    use candle_nn::Module;
+    use candle_transformers::models::dinov2::DinoVisionTransformer;
 
     const IMAGE_CLASSIFICATION: Case = Case {
         category: "vision",
@@ -196,6 +354,106 @@ mod image_classification {
         variant: Some("image-classification"),
         recorded_from: "3346a7475e7bcfe9",
     };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: DinoVisionTransformer,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("blocks.*.", "dinov2.encoder.layer.*."),
+            ("blocks.*.attn.proj.", "dinov2.encoder.layer.*.attention.output.dense."),
+            ("blocks.*.ls1.gamma", "dinov2.encoder.layer.*.layer_scale1.lambda1"),
+            ("blocks.*.ls2.gamma", "dinov2.encoder.layer.*.layer_scale2.lambda1"),
+            ("cls_token", "dinov2.embeddings.cls_token"),
+            ("head.", "classifier."),
+            ("norm.", "dinov2.layernorm."),
+            ("patch_embed.proj.", "dinov2.embeddings.patch_embeddings.projection."),
+            ("pos_embed", "dinov2.embeddings.position_embeddings"),
+        ];
+        const DERIVES: &[(&str, candle::Derived)] = &[
+            (
+                "blocks.*.attn.qkv.bias",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.query.bias",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.key.bias",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.value.bias",
+                        ),
+                    ],
+                ),
+            ),
+            (
+                "blocks.*.attn.qkv.weight",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.query.weight",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.key.weight",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.value.weight",
+                        ),
+                    ],
+                ),
+            ),
+        ];
+
+        fn load(
+            config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = DinoVisionTransformer::new(
+                weights,
+                config.get("num_hidden_layers")?,
+                config.get("hidden_size")?,
+                config.get("num_attention_heads")?,
+            )?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let images = (0..pixel_values.dim(0)?)
+                .map(|row| model.forward(&pixel_values.narrow(0, row, 1)?));
+            let images = images.collect::<candle::Result<Vec<_>>>()?;
+            let logits = Tensor::cat(&images, 0)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &IMAGE_CLASSIFICATION,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&IMAGE_CLASSIFICATION, candle::native::<Native>());
+        }
+    }
 
     mod on_candle_graph {
         use super::*;
@@ -234,6 +492,155 @@ mod image_classification {
                 &IMAGE_CLASSIFICATION,
                 ort::graph().unoptimised(),
             );
+        }
+    }
+}
+
+/// A larger image that is not square, to which positions are interpolated.
+mod larger_image {
+    use super::*;
+    use candle_core::Tensor;
+    use candle_nn::Module;
+    use candle_transformers::models::dinov2::DinoVisionTransformer;
+
+    const LARGER_IMAGE: Case = Case {
+        category: "vision",
+        family: "dinov2",
+        variant: Some("larger-image"),
+        recorded_from: "1f9bac116699eed5",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: DinoVisionTransformer,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("blocks.*.", "dinov2.encoder.layer.*."),
+            ("blocks.*.attn.proj.", "dinov2.encoder.layer.*.attention.output.dense."),
+            ("blocks.*.ls1.gamma", "dinov2.encoder.layer.*.layer_scale1.lambda1"),
+            ("blocks.*.ls2.gamma", "dinov2.encoder.layer.*.layer_scale2.lambda1"),
+            ("cls_token", "dinov2.embeddings.cls_token"),
+            ("head.", "classifier."),
+            ("norm.", "dinov2.layernorm."),
+            ("patch_embed.proj.", "dinov2.embeddings.patch_embeddings.projection."),
+            ("pos_embed", "dinov2.embeddings.position_embeddings"),
+        ];
+        const DERIVES: &[(&str, candle::Derived)] = &[
+            (
+                "blocks.*.attn.qkv.bias",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.query.bias",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.key.bias",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.value.bias",
+                        ),
+                    ],
+                ),
+            ),
+            (
+                "blocks.*.attn.qkv.weight",
+                candle::Derived::Join(
+                    &[
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.query.weight",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.key.weight",
+                        ),
+                        candle::Piece::Of(
+                            "dinov2.encoder.layer.*.attention.attention.value.weight",
+                        ),
+                    ],
+                ),
+            ),
+        ];
+
+        fn load(
+            config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = DinoVisionTransformer::new(
+                weights,
+                config.get("num_hidden_layers")?,
+                config.get("hidden_size")?,
+                config.get("num_attention_heads")?,
+            )?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let images = (0..pixel_values.dim(0)?)
+                .map(|row| model.forward(&pixel_values.narrow(0, row, 1)?));
+            let images = images.collect::<candle::Result<Vec<_>>>()?;
+            let logits = Tensor::cat(&images, 0)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LARGER_IMAGE, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LARGER_IMAGE, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LARGER_IMAGE, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LARGER_IMAGE, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LARGER_IMAGE, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&LARGER_IMAGE, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&LARGER_IMAGE, ort::graph().unoptimised());
         }
     }
 }

@@ -88,6 +88,612 @@ mod on_ort_unoptimised {
     }
 }
 
+/// The sizes of B0 with the classification head.
+mod b0 {
+    use super::*;
+    use candle_nn::Module;
+    use candle_transformers::models::efficientnet::{EfficientNet, MBConvConfig};
+
+    const B0: Case = Case {
+        category: "vision",
+        family: "efficientnet",
+        variant: Some("b0"),
+        recorded_from: "a16b50a8b65a4e7d",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: EfficientNet,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("classifier.1.", "classifier."),
+            ("features.0.0.", "efficientnet.embeddings.convolution."),
+            ("features.0.1.", "efficientnet.embeddings.batchnorm."),
+            (
+                "features.1.0.block.0.0.",
+                "efficientnet.encoder.blocks.0.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.1.0.block.0.1.",
+                "efficientnet.encoder.blocks.0.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.1.0.block.1.fc1.",
+                "efficientnet.encoder.blocks.0.squeeze_excite.reduce.",
+            ),
+            (
+                "features.1.0.block.1.fc2.",
+                "efficientnet.encoder.blocks.0.squeeze_excite.expand.",
+            ),
+            (
+                "features.1.0.block.2.0.",
+                "efficientnet.encoder.blocks.0.projection.project_conv.",
+            ),
+            (
+                "features.1.0.block.2.1.",
+                "efficientnet.encoder.blocks.0.projection.project_bn.",
+            ),
+            (
+                "features.2.0.block.0.0.",
+                "efficientnet.encoder.blocks.1.expansion.expand_conv.",
+            ),
+            (
+                "features.2.0.block.0.1.",
+                "efficientnet.encoder.blocks.1.expansion.expand_bn.",
+            ),
+            (
+                "features.2.0.block.1.0.",
+                "efficientnet.encoder.blocks.1.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.2.0.block.1.1.",
+                "efficientnet.encoder.blocks.1.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.2.0.block.2.fc1.",
+                "efficientnet.encoder.blocks.1.squeeze_excite.reduce.",
+            ),
+            (
+                "features.2.0.block.2.fc2.",
+                "efficientnet.encoder.blocks.1.squeeze_excite.expand.",
+            ),
+            (
+                "features.2.0.block.3.0.",
+                "efficientnet.encoder.blocks.1.projection.project_conv.",
+            ),
+            (
+                "features.2.0.block.3.1.",
+                "efficientnet.encoder.blocks.1.projection.project_bn.",
+            ),
+            (
+                "features.2.1.block.0.0.",
+                "efficientnet.encoder.blocks.2.expansion.expand_conv.",
+            ),
+            (
+                "features.2.1.block.0.1.",
+                "efficientnet.encoder.blocks.2.expansion.expand_bn.",
+            ),
+            (
+                "features.2.1.block.1.0.",
+                "efficientnet.encoder.blocks.2.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.2.1.block.1.1.",
+                "efficientnet.encoder.blocks.2.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.2.1.block.2.fc1.",
+                "efficientnet.encoder.blocks.2.squeeze_excite.reduce.",
+            ),
+            (
+                "features.2.1.block.2.fc2.",
+                "efficientnet.encoder.blocks.2.squeeze_excite.expand.",
+            ),
+            (
+                "features.2.1.block.3.0.",
+                "efficientnet.encoder.blocks.2.projection.project_conv.",
+            ),
+            (
+                "features.2.1.block.3.1.",
+                "efficientnet.encoder.blocks.2.projection.project_bn.",
+            ),
+            (
+                "features.3.0.block.0.0.",
+                "efficientnet.encoder.blocks.3.expansion.expand_conv.",
+            ),
+            (
+                "features.3.0.block.0.1.",
+                "efficientnet.encoder.blocks.3.expansion.expand_bn.",
+            ),
+            (
+                "features.3.0.block.1.0.",
+                "efficientnet.encoder.blocks.3.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.3.0.block.1.1.",
+                "efficientnet.encoder.blocks.3.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.3.0.block.2.fc1.",
+                "efficientnet.encoder.blocks.3.squeeze_excite.reduce.",
+            ),
+            (
+                "features.3.0.block.2.fc2.",
+                "efficientnet.encoder.blocks.3.squeeze_excite.expand.",
+            ),
+            (
+                "features.3.0.block.3.0.",
+                "efficientnet.encoder.blocks.3.projection.project_conv.",
+            ),
+            (
+                "features.3.0.block.3.1.",
+                "efficientnet.encoder.blocks.3.projection.project_bn.",
+            ),
+            (
+                "features.3.1.block.0.0.",
+                "efficientnet.encoder.blocks.4.expansion.expand_conv.",
+            ),
+            (
+                "features.3.1.block.0.1.",
+                "efficientnet.encoder.blocks.4.expansion.expand_bn.",
+            ),
+            (
+                "features.3.1.block.1.0.",
+                "efficientnet.encoder.blocks.4.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.3.1.block.1.1.",
+                "efficientnet.encoder.blocks.4.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.3.1.block.2.fc1.",
+                "efficientnet.encoder.blocks.4.squeeze_excite.reduce.",
+            ),
+            (
+                "features.3.1.block.2.fc2.",
+                "efficientnet.encoder.blocks.4.squeeze_excite.expand.",
+            ),
+            (
+                "features.3.1.block.3.0.",
+                "efficientnet.encoder.blocks.4.projection.project_conv.",
+            ),
+            (
+                "features.3.1.block.3.1.",
+                "efficientnet.encoder.blocks.4.projection.project_bn.",
+            ),
+            (
+                "features.4.0.block.0.0.",
+                "efficientnet.encoder.blocks.5.expansion.expand_conv.",
+            ),
+            (
+                "features.4.0.block.0.1.",
+                "efficientnet.encoder.blocks.5.expansion.expand_bn.",
+            ),
+            (
+                "features.4.0.block.1.0.",
+                "efficientnet.encoder.blocks.5.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.4.0.block.1.1.",
+                "efficientnet.encoder.blocks.5.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.4.0.block.2.fc1.",
+                "efficientnet.encoder.blocks.5.squeeze_excite.reduce.",
+            ),
+            (
+                "features.4.0.block.2.fc2.",
+                "efficientnet.encoder.blocks.5.squeeze_excite.expand.",
+            ),
+            (
+                "features.4.0.block.3.0.",
+                "efficientnet.encoder.blocks.5.projection.project_conv.",
+            ),
+            (
+                "features.4.0.block.3.1.",
+                "efficientnet.encoder.blocks.5.projection.project_bn.",
+            ),
+            (
+                "features.4.1.block.0.0.",
+                "efficientnet.encoder.blocks.6.expansion.expand_conv.",
+            ),
+            (
+                "features.4.1.block.0.1.",
+                "efficientnet.encoder.blocks.6.expansion.expand_bn.",
+            ),
+            (
+                "features.4.1.block.1.0.",
+                "efficientnet.encoder.blocks.6.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.4.1.block.1.1.",
+                "efficientnet.encoder.blocks.6.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.4.1.block.2.fc1.",
+                "efficientnet.encoder.blocks.6.squeeze_excite.reduce.",
+            ),
+            (
+                "features.4.1.block.2.fc2.",
+                "efficientnet.encoder.blocks.6.squeeze_excite.expand.",
+            ),
+            (
+                "features.4.1.block.3.0.",
+                "efficientnet.encoder.blocks.6.projection.project_conv.",
+            ),
+            (
+                "features.4.1.block.3.1.",
+                "efficientnet.encoder.blocks.6.projection.project_bn.",
+            ),
+            (
+                "features.4.2.block.0.0.",
+                "efficientnet.encoder.blocks.7.expansion.expand_conv.",
+            ),
+            (
+                "features.4.2.block.0.1.",
+                "efficientnet.encoder.blocks.7.expansion.expand_bn.",
+            ),
+            (
+                "features.4.2.block.1.0.",
+                "efficientnet.encoder.blocks.7.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.4.2.block.1.1.",
+                "efficientnet.encoder.blocks.7.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.4.2.block.2.fc1.",
+                "efficientnet.encoder.blocks.7.squeeze_excite.reduce.",
+            ),
+            (
+                "features.4.2.block.2.fc2.",
+                "efficientnet.encoder.blocks.7.squeeze_excite.expand.",
+            ),
+            (
+                "features.4.2.block.3.0.",
+                "efficientnet.encoder.blocks.7.projection.project_conv.",
+            ),
+            (
+                "features.4.2.block.3.1.",
+                "efficientnet.encoder.blocks.7.projection.project_bn.",
+            ),
+            (
+                "features.5.0.block.0.0.",
+                "efficientnet.encoder.blocks.8.expansion.expand_conv.",
+            ),
+            (
+                "features.5.0.block.0.1.",
+                "efficientnet.encoder.blocks.8.expansion.expand_bn.",
+            ),
+            (
+                "features.5.0.block.1.0.",
+                "efficientnet.encoder.blocks.8.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.5.0.block.1.1.",
+                "efficientnet.encoder.blocks.8.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.5.0.block.2.fc1.",
+                "efficientnet.encoder.blocks.8.squeeze_excite.reduce.",
+            ),
+            (
+                "features.5.0.block.2.fc2.",
+                "efficientnet.encoder.blocks.8.squeeze_excite.expand.",
+            ),
+            (
+                "features.5.0.block.3.0.",
+                "efficientnet.encoder.blocks.8.projection.project_conv.",
+            ),
+            (
+                "features.5.0.block.3.1.",
+                "efficientnet.encoder.blocks.8.projection.project_bn.",
+            ),
+            (
+                "features.5.1.block.0.0.",
+                "efficientnet.encoder.blocks.9.expansion.expand_conv.",
+            ),
+            (
+                "features.5.1.block.0.1.",
+                "efficientnet.encoder.blocks.9.expansion.expand_bn.",
+            ),
+            (
+                "features.5.1.block.1.0.",
+                "efficientnet.encoder.blocks.9.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.5.1.block.1.1.",
+                "efficientnet.encoder.blocks.9.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.5.1.block.2.fc1.",
+                "efficientnet.encoder.blocks.9.squeeze_excite.reduce.",
+            ),
+            (
+                "features.5.1.block.2.fc2.",
+                "efficientnet.encoder.blocks.9.squeeze_excite.expand.",
+            ),
+            (
+                "features.5.1.block.3.0.",
+                "efficientnet.encoder.blocks.9.projection.project_conv.",
+            ),
+            (
+                "features.5.1.block.3.1.",
+                "efficientnet.encoder.blocks.9.projection.project_bn.",
+            ),
+            (
+                "features.5.2.block.0.0.",
+                "efficientnet.encoder.blocks.10.expansion.expand_conv.",
+            ),
+            (
+                "features.5.2.block.0.1.",
+                "efficientnet.encoder.blocks.10.expansion.expand_bn.",
+            ),
+            (
+                "features.5.2.block.1.0.",
+                "efficientnet.encoder.blocks.10.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.5.2.block.1.1.",
+                "efficientnet.encoder.blocks.10.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.5.2.block.2.fc1.",
+                "efficientnet.encoder.blocks.10.squeeze_excite.reduce.",
+            ),
+            (
+                "features.5.2.block.2.fc2.",
+                "efficientnet.encoder.blocks.10.squeeze_excite.expand.",
+            ),
+            (
+                "features.5.2.block.3.0.",
+                "efficientnet.encoder.blocks.10.projection.project_conv.",
+            ),
+            (
+                "features.5.2.block.3.1.",
+                "efficientnet.encoder.blocks.10.projection.project_bn.",
+            ),
+            (
+                "features.6.0.block.0.0.",
+                "efficientnet.encoder.blocks.11.expansion.expand_conv.",
+            ),
+            (
+                "features.6.0.block.0.1.",
+                "efficientnet.encoder.blocks.11.expansion.expand_bn.",
+            ),
+            (
+                "features.6.0.block.1.0.",
+                "efficientnet.encoder.blocks.11.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.6.0.block.1.1.",
+                "efficientnet.encoder.blocks.11.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.6.0.block.2.fc1.",
+                "efficientnet.encoder.blocks.11.squeeze_excite.reduce.",
+            ),
+            (
+                "features.6.0.block.2.fc2.",
+                "efficientnet.encoder.blocks.11.squeeze_excite.expand.",
+            ),
+            (
+                "features.6.0.block.3.0.",
+                "efficientnet.encoder.blocks.11.projection.project_conv.",
+            ),
+            (
+                "features.6.0.block.3.1.",
+                "efficientnet.encoder.blocks.11.projection.project_bn.",
+            ),
+            (
+                "features.6.1.block.0.0.",
+                "efficientnet.encoder.blocks.12.expansion.expand_conv.",
+            ),
+            (
+                "features.6.1.block.0.1.",
+                "efficientnet.encoder.blocks.12.expansion.expand_bn.",
+            ),
+            (
+                "features.6.1.block.1.0.",
+                "efficientnet.encoder.blocks.12.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.6.1.block.1.1.",
+                "efficientnet.encoder.blocks.12.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.6.1.block.2.fc1.",
+                "efficientnet.encoder.blocks.12.squeeze_excite.reduce.",
+            ),
+            (
+                "features.6.1.block.2.fc2.",
+                "efficientnet.encoder.blocks.12.squeeze_excite.expand.",
+            ),
+            (
+                "features.6.1.block.3.0.",
+                "efficientnet.encoder.blocks.12.projection.project_conv.",
+            ),
+            (
+                "features.6.1.block.3.1.",
+                "efficientnet.encoder.blocks.12.projection.project_bn.",
+            ),
+            (
+                "features.6.2.block.0.0.",
+                "efficientnet.encoder.blocks.13.expansion.expand_conv.",
+            ),
+            (
+                "features.6.2.block.0.1.",
+                "efficientnet.encoder.blocks.13.expansion.expand_bn.",
+            ),
+            (
+                "features.6.2.block.1.0.",
+                "efficientnet.encoder.blocks.13.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.6.2.block.1.1.",
+                "efficientnet.encoder.blocks.13.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.6.2.block.2.fc1.",
+                "efficientnet.encoder.blocks.13.squeeze_excite.reduce.",
+            ),
+            (
+                "features.6.2.block.2.fc2.",
+                "efficientnet.encoder.blocks.13.squeeze_excite.expand.",
+            ),
+            (
+                "features.6.2.block.3.0.",
+                "efficientnet.encoder.blocks.13.projection.project_conv.",
+            ),
+            (
+                "features.6.2.block.3.1.",
+                "efficientnet.encoder.blocks.13.projection.project_bn.",
+            ),
+            (
+                "features.6.3.block.0.0.",
+                "efficientnet.encoder.blocks.14.expansion.expand_conv.",
+            ),
+            (
+                "features.6.3.block.0.1.",
+                "efficientnet.encoder.blocks.14.expansion.expand_bn.",
+            ),
+            (
+                "features.6.3.block.1.0.",
+                "efficientnet.encoder.blocks.14.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.6.3.block.1.1.",
+                "efficientnet.encoder.blocks.14.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.6.3.block.2.fc1.",
+                "efficientnet.encoder.blocks.14.squeeze_excite.reduce.",
+            ),
+            (
+                "features.6.3.block.2.fc2.",
+                "efficientnet.encoder.blocks.14.squeeze_excite.expand.",
+            ),
+            (
+                "features.6.3.block.3.0.",
+                "efficientnet.encoder.blocks.14.projection.project_conv.",
+            ),
+            (
+                "features.6.3.block.3.1.",
+                "efficientnet.encoder.blocks.14.projection.project_bn.",
+            ),
+            (
+                "features.7.0.block.0.0.",
+                "efficientnet.encoder.blocks.15.expansion.expand_conv.",
+            ),
+            (
+                "features.7.0.block.0.1.",
+                "efficientnet.encoder.blocks.15.expansion.expand_bn.",
+            ),
+            (
+                "features.7.0.block.1.0.",
+                "efficientnet.encoder.blocks.15.depthwise_conv.depthwise_conv.",
+            ),
+            (
+                "features.7.0.block.1.1.",
+                "efficientnet.encoder.blocks.15.depthwise_conv.depthwise_norm.",
+            ),
+            (
+                "features.7.0.block.2.fc1.",
+                "efficientnet.encoder.blocks.15.squeeze_excite.reduce.",
+            ),
+            (
+                "features.7.0.block.2.fc2.",
+                "efficientnet.encoder.blocks.15.squeeze_excite.expand.",
+            ),
+            (
+                "features.7.0.block.3.0.",
+                "efficientnet.encoder.blocks.15.projection.project_conv.",
+            ),
+            (
+                "features.7.0.block.3.1.",
+                "efficientnet.encoder.blocks.15.projection.project_bn.",
+            ),
+            ("features.8.0.", "efficientnet.encoder.top_conv."),
+            ("features.8.1.", "efficientnet.encoder.top_bn."),
+        ];
+
+        fn load(
+            _config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = EfficientNet::new(weights, MBConvConfig::b0(), 7)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let logits = model.forward(&pixel_values)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&B0, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&B0, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&B0, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&B0, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&B0, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&B0, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&B0, ort::graph().unoptimised());
+        }
+    }
+}
+
 /// The classification head, and a coefficient that widens.
 mod image_classification {
     use super::*;

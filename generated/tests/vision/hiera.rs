@@ -147,6 +147,228 @@ mod backbone {
     }
 }
 
+/// Four stages on the image size of the checkpoints, one image a call.
+mod four_stages {
+    use super::*;
+    use candle_core::Tensor;
+    use candle_nn::{Func, Module};
+    use candle_transformers::models::hiera::{Config, hiera};
+
+    const FOUR_STAGES: Case = Case {
+        category: "vision",
+        family: "hiera",
+        variant: Some("four-stages"),
+        recorded_from: "a40b89864a054cf1",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Func<'static>,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("blocks.*.", "hiera.encoder.stages.*.layers.0."),
+            ("blocks.*.norm1.", "hiera.encoder.stages.*.layers.0.layernorm_before."),
+            ("blocks.*.norm2.", "hiera.encoder.stages.*.layers.0.layernorm_after."),
+            ("head.fc.", "classifier."),
+            ("head.norm.", "hiera.pooler.layernorm."),
+            ("patch_embed.proj.", "hiera.embeddings.patch_embeddings.projection."),
+            ("pos_embed", "hiera.embeddings.position_embeddings"),
+        ];
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("channels", candle::Field::From("embed_dim")),
+            ("heads", candle::Field::Value("1")),
+            ("stages", candle::Field::From("depths")),
+        ];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = hiera(&config, 7, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let images = (0..pixel_values.dim(0)?)
+                .map(|row| model.forward(&pixel_values.narrow(0, row, 1)?));
+            let images = images.collect::<candle::Result<Vec<_>>>()?;
+            let logits = Tensor::cat(&images, 0)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FOUR_STAGES, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FOUR_STAGES, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FOUR_STAGES, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FOUR_STAGES, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FOUR_STAGES, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FOUR_STAGES, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FOUR_STAGES, ort::graph().unoptimised());
+        }
+    }
+}
+
+/// The same four stages with several images a call.
+mod four_stages_batch {
+    use super::*;
+    use candle_nn::{Func, Module};
+    use candle_transformers::models::hiera::{Config, hiera};
+
+    const FOUR_STAGES_BATCH: Case = Case {
+        category: "vision",
+        family: "hiera",
+        variant: Some("four-stages-batch"),
+        recorded_from: "df739e22ab058bc3",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Func<'static>,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("blocks.*.", "hiera.encoder.stages.*.layers.0."),
+            ("blocks.*.norm1.", "hiera.encoder.stages.*.layers.0.layernorm_before."),
+            ("blocks.*.norm2.", "hiera.encoder.stages.*.layers.0.layernorm_after."),
+            ("head.fc.", "classifier."),
+            ("head.norm.", "hiera.pooler.layernorm."),
+            ("patch_embed.proj.", "hiera.embeddings.patch_embeddings.projection."),
+            ("pos_embed", "hiera.embeddings.position_embeddings"),
+        ];
+        const TRANSLATES: &[(&str, candle::Field)] = &[
+            ("channels", candle::Field::From("embed_dim")),
+            ("heads", candle::Field::Value("1")),
+            ("stages", candle::Field::From("depths")),
+        ];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = hiera(&config, 7, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let logits = model.forward(&pixel_values)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &FOUR_STAGES_BATCH,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FOUR_STAGES_BATCH, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FOUR_STAGES_BATCH, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FOUR_STAGES_BATCH, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&FOUR_STAGES_BATCH, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&FOUR_STAGES_BATCH, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &FOUR_STAGES_BATCH,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The classification head on the mean of the patches, and an epsilon that float32 can tell from zero.
 mod image_classification {
     use super::*;

@@ -136,3 +136,143 @@ mod backbone {
         }
     }
 }
+
+/// The basic blocks and the sizes of ResNet-18, with the classification head.
+mod resnet_18 {
+    use super::*;
+    use candle_nn::{Func, Module};
+    use candle_transformers::models::resnet::resnet18;
+
+    const RESNET_18: Case = Case {
+        category: "vision",
+        family: "resnet",
+        variant: Some("resnet-18"),
+        recorded_from: "8c7c79cebdca4b0f",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Func<'static>,
+    }
+
+    impl candle::Model for Native {
+        type Config = candle::Json;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+        const RENAMES: &[(&str, &str)] = &[
+            ("bn1.", "resnet.embedder.embedder.normalization."),
+            ("conv1.", "resnet.embedder.embedder.convolution."),
+            ("fc.", "classifier.1."),
+            ("layer1.*.bn1.", "resnet.encoder.stages.0.layers.*.layer.0.normalization."),
+            ("layer1.*.bn2.", "resnet.encoder.stages.0.layers.*.layer.1.normalization."),
+            ("layer1.*.conv1.", "resnet.encoder.stages.0.layers.*.layer.0.convolution."),
+            ("layer1.*.conv2.", "resnet.encoder.stages.0.layers.*.layer.1.convolution."),
+            ("layer2.*.bn1.", "resnet.encoder.stages.1.layers.*.layer.0.normalization."),
+            ("layer2.*.bn2.", "resnet.encoder.stages.1.layers.*.layer.1.normalization."),
+            ("layer2.*.conv1.", "resnet.encoder.stages.1.layers.*.layer.0.convolution."),
+            ("layer2.*.conv2.", "resnet.encoder.stages.1.layers.*.layer.1.convolution."),
+            (
+                "layer2.*.downsample.0.",
+                "resnet.encoder.stages.1.layers.*.shortcut.convolution.",
+            ),
+            (
+                "layer2.*.downsample.1.",
+                "resnet.encoder.stages.1.layers.*.shortcut.normalization.",
+            ),
+            ("layer3.*.bn1.", "resnet.encoder.stages.2.layers.*.layer.0.normalization."),
+            ("layer3.*.bn2.", "resnet.encoder.stages.2.layers.*.layer.1.normalization."),
+            ("layer3.*.conv1.", "resnet.encoder.stages.2.layers.*.layer.0.convolution."),
+            ("layer3.*.conv2.", "resnet.encoder.stages.2.layers.*.layer.1.convolution."),
+            (
+                "layer3.*.downsample.0.",
+                "resnet.encoder.stages.2.layers.*.shortcut.convolution.",
+            ),
+            (
+                "layer3.*.downsample.1.",
+                "resnet.encoder.stages.2.layers.*.shortcut.normalization.",
+            ),
+            ("layer4.*.bn1.", "resnet.encoder.stages.3.layers.*.layer.0.normalization."),
+            ("layer4.*.bn2.", "resnet.encoder.stages.3.layers.*.layer.1.normalization."),
+            ("layer4.*.conv1.", "resnet.encoder.stages.3.layers.*.layer.0.convolution."),
+            ("layer4.*.conv2.", "resnet.encoder.stages.3.layers.*.layer.1.convolution."),
+            (
+                "layer4.*.downsample.0.",
+                "resnet.encoder.stages.3.layers.*.shortcut.convolution.",
+            ),
+            (
+                "layer4.*.downsample.1.",
+                "resnet.encoder.stages.3.layers.*.shortcut.normalization.",
+            ),
+        ];
+
+        fn load(
+            _config: candle::Json,
+            weights: candle::VarBuilder,
+        ) -> candle::Result<Self> {
+            let model = resnet18(7, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let logits = model.forward(&pixel_values)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&RESNET_18, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&RESNET_18, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&RESNET_18, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&RESNET_18, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&RESNET_18, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&RESNET_18, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&RESNET_18, ort::graph().unoptimised());
+        }
+    }
+}

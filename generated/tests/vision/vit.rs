@@ -350,6 +350,116 @@ mod image_classification {
     }
 }
 
+/// An image larger than the config's, to which positions are interpolated.
+mod interpolated_positions {
+    use super::*;
+    use candle_nn::{LayerNorm, Module};
+    use candle_transformers::models::vit::{Config, Embeddings, Encoder};
+
+    const INTERPOLATED_POSITIONS: Case = Case {
+        category: "vision",
+        family: "vit",
+        variant: Some("interpolated-positions"),
+        recorded_from: "8409e0d257711db6",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: (Embeddings, Encoder, LayerNorm),
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["last_hidden_state"];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = (
+                Embeddings::new(&config, false, weights.pp("embeddings"))?,
+                Encoder::new(&config, weights.pp("encoder"))?,
+                LayerNorm::new(
+                    weights.get(config.hidden_size, "layernorm.weight")?,
+                    weights.get(config.hidden_size, "layernorm.bias")?,
+                    config.layer_norm_eps,
+                ),
+            );
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let encoded = model.1.forward(&model.0.forward(&pixel_values, None, true)?)?;
+            let last_hidden_state = model.2.forward(&encoded)?;
+            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &INTERPOLATED_POSITIONS,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(
+                &INTERPOLATED_POSITIONS,
+                candle::native::<Native>(),
+            );
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&INTERPOLATED_POSITIONS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&INTERPOLATED_POSITIONS, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&INTERPOLATED_POSITIONS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&INTERPOLATED_POSITIONS, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &INTERPOLATED_POSITIONS,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
 /// The decoder that draws the image again.
 mod masked_image_modeling {
     use super::*;
@@ -398,6 +508,221 @@ mod masked_image_modeling {
                 &MASKED_IMAGE_MODELING,
                 ort::graph().unoptimised(),
             );
+        }
+    }
+}
+
+/// Patches replaced by the mask token before the image is drawn again.
+mod masked_patches {
+    use super::*;
+    use candle_core::IndexOp;
+    use candle_nn::{Conv2d, LayerNorm, Module, conv2d, ops::pixel_shuffle};
+    use candle_transformers::models::vit::{Config, Embeddings, Encoder};
+
+    const MASKED_PATCHES: Case = Case {
+        category: "vision",
+        family: "vit",
+        variant: Some("masked-patches"),
+        recorded_from: "e012649c16050a31",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: (Embeddings, Encoder, LayerNorm, Conv2d),
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["bool_masked_pos", "pixel_values"];
+        const OUTPUTS: &[&str] = &["reconstruction"];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = (
+                Embeddings::new(&config, true, weights.pp("vit.embeddings"))?,
+                Encoder::new(&config, weights.pp("vit.encoder"))?,
+                LayerNorm::new(
+                    weights.get(config.hidden_size, "vit.layernorm.weight")?,
+                    weights.get(config.hidden_size, "vit.layernorm.bias")?,
+                    config.layer_norm_eps,
+                ),
+                conv2d(
+                    config.hidden_size,
+                    75,
+                    1,
+                    Default::default(),
+                    weights.pp("decoder.0"),
+                )?,
+            );
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let bool_masked_pos = inputs.get("bool_masked_pos")?;
+            let pixel_values = inputs.get("pixel_values")?;
+            let embedded = model
+                .0
+                .forward(&pixel_values, Some(&bool_masked_pos), false)?;
+            let encoded = model.2.forward(&model.1.forward(&embedded)?)?;
+            let patches = encoded.i((.., 1.., ..))?.transpose(1, 2)?;
+            let (batch, hidden, _) = patches.dims3()?;
+            let reconstruction = pixel_shuffle(
+                &model.3.forward(&patches.reshape((batch, hidden, 3, 3))?)?,
+                5,
+            )?;
+            Ok(candle::Tensors::from([("reconstruction", reconstruction)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MASKED_PATCHES,
+                candle::native::<Native>(),
+            );
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_PATCHES, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_PATCHES, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_PATCHES, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&MASKED_PATCHES, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&MASKED_PATCHES, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(
+                &MASKED_PATCHES,
+                ort::graph().unoptimised(),
+            );
+        }
+    }
+}
+
+/// Attention projections without biases.
+mod no_qkv_bias {
+    use super::*;
+    use candle_transformers::models::vit::{Config, Model};
+
+    const NO_QKV_BIAS: Case = Case {
+        category: "vision",
+        family: "vit",
+        variant: Some("no-qkv-bias"),
+        recorded_from: "06815f42752d0d0b",
+    };
+
+    /// The variant as candle-transformers implements it.
+    struct Native {
+        model: Model,
+    }
+
+    impl candle::Model for Native {
+        type Config = Config;
+        const INPUTS: &[&str] = &["pixel_values"];
+        const OUTPUTS: &[&str] = &["logits"];
+
+        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
+            let model = Model::new(&config, 7, weights)?;
+            Ok(Self { model })
+        }
+
+        fn forward(
+            &mut self,
+            inputs: &candle::Tensors,
+            _position: usize,
+        ) -> candle::Result<candle::Tensors> {
+            let Self { model } = self;
+            let pixel_values = inputs.get("pixel_values")?;
+            let logits = model.forward(&pixel_values)?;
+            Ok(candle::Tensors::from([("logits", logits)]))
+        }
+    }
+
+    mod on_candle {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_QKV_BIAS, candle::native::<Native>());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_QKV_BIAS, candle::native::<Native>());
+        }
+    }
+
+    mod on_candle_graph {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_QKV_BIAS, candle::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_QKV_BIAS, candle::graph());
+        }
+    }
+
+    mod on_ort {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_QKV_BIAS, ort::graph());
+        }
+
+        #[test]
+        fn reads_every_weight() {
+            check::reads_every_weight(&NO_QKV_BIAS, ort::graph());
+        }
+    }
+
+    mod on_ort_unoptimised {
+        use super::*;
+
+        #[test]
+        fn forward_matches_reference() {
+            check::forward_matches_reference(&NO_QKV_BIAS, ort::graph().unoptimised());
         }
     }
 }

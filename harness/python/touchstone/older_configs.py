@@ -24,6 +24,15 @@ LOCAL = {
     "gemma3_text": {"full_attention": "rope_theta", "sliding_attention": "rope_local_base_freq"},
     "modernbert": {"full_attention": "global_rope_theta", "sliding_attention": "local_rope_theta"},
 }
+#: Kinds of layers that transformers 4 called otherwise.
+LAYERS = {"granitemoehybrid": {"full_attention": "attention", "linear_attention": "mamba"}}
+#: Fields that a type of transformers 4 takes without declaring them.
+UNDECLARED = {
+    "deberta-v2": ("norm_rel_ebd", "position_buckets", "share_att_key", "conv_kernel_size", "conv_act"),
+    "qwen3_moe": ("head_dim",),
+}
+#: Fields that transformers 5 writes under another name: its own → the older one.
+RENAMED = {"qwen3_moe": {"num_local_experts": "num_experts"}}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,18 +68,46 @@ def with_torch_dtype(config: Any) -> Any:
 
 def older(kind: type, newer: dict[str, Any]) -> Any:
     """transformers 4's own config of a type, with every field that it knows set to what transformers 5 has."""
-    plain = kind()
-    known = plain.to_dict()
-    given = {key: value for key, value in newer.items() if key in known and key not in UNWRITTEN}
-    for name, part in getattr(kind, "sub_configs", {}).items():
-        if isinstance(given.get(name), dict):
-            part_kind = transformers.CONFIG_MAPPING[given[name]["model_type"]] if given[name].get("model_type") in transformers.CONFIG_MAPPING else part
-            given[name] = older(part_kind, given[name]).to_dict()
+    known = fields(kind, newer)
+    undeclared = UNDECLARED.get(newer.get("model_type"), ())
+    given = {key: decoded(value) for key, value in newer.items() if (key in known or key in undeclared) and key not in UNWRITTEN}
+    parts = getattr(kind, "sub_configs", {})
+    for name, value in given.items():
+        if isinstance(value, dict) and (part := part_of(parts, name, value)):
+            given[name] = older(part, value).to_dict()
+    given |= {old: newer[new] for new, old in RENAMED.get(newer.get("model_type"), {}).items() if new in newer}
     given |= rope(newer, known)
     if "dtype" in newer:
         given["dtype"] = newer["dtype"]
+    names = LAYERS.get(newer.get("model_type"), {})
+    if names and "layer_types" in given:
+        given["layer_types"] = [names.get(layer, layer) for layer in given["layer_types"]]
     given.pop("model_type", None)
     return kind(**given)
+
+
+def decoded(value: Any) -> Any:
+    """transformers 5 writes an infinity as a map; transformers 4 wrote it as Python does, which is no JSON."""
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return float(value["__float__"]) if set(value) == {"__float__"} else {key: decoded(item) for key, item in value.items()}
+
+
+def fields(kind: type, newer: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return kind().to_dict()
+    except ValueError:
+        # A type of any two parts has no defaults.
+        return newer
+
+
+def part_of(parts: Any, name: str, value: dict[str, Any]) -> type | None:
+    """The type of a config within a config."""
+    if value.get("model_type") in transformers.CONFIG_MAPPING:
+        return transformers.CONFIG_MAPPING[value["model_type"]]
+    return parts.get(name) if isinstance(parts, dict) else None
 
 
 def rope(newer: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +118,8 @@ def rope(newer: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     names = LOCAL.get(newer["model_type"])
     if names:
         return {field: parameters[layer]["rope_theta"] for layer, field in names.items() if layer in parameters}
+    if "full_attention" in parameters:
+        parameters = parameters["full_attention"]
     given = {}
     if "rope_theta" in parameters and "rope_theta" in known:
         given["rope_theta"] = parameters["rope_theta"]

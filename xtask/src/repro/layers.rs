@@ -95,7 +95,11 @@ pub(super) fn listening(workspace: &Workspace, listener: &str) -> Result<Copy> {
     if fs::read_to_string(&module).is_ok_and(|text| text == listener) {
         return Ok(copy);
     }
-    upstream::copy(&upstream::published(workspace, package, version)?, &folder)?;
+    let packages = upstream::metadata(workspace)?;
+    let source = upstream::published(&packages, package, version);
+    let source = source
+        .with_context(|| format!("{package} {version} is not among what this workspace builds"))?;
+    upstream::copy(source, &folder)?;
     for (file, replace, with) in EDITS {
         edit(&folder.join(file), replace, with)?;
     }

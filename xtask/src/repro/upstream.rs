@@ -1,10 +1,10 @@
 //! A published package with the changes that findings propose.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, ops::Range};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
-use model_registry::{Edit, Finding};
+use model_registry::{Edit, Finding, Findings};
 use serde::Deserialize;
 use walkdir::WalkDir;
 
@@ -27,33 +27,128 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
+/// A package as cargo tells of it.
 #[derive(Deserialize)]
-struct Package {
+pub(super) struct Package {
     name: String,
     version: String,
     manifest_path: Utf8PathBuf,
 }
 
-/// Copies each package that the findings change to a folder of its name below `folder`, and changes it.
-pub fn patched(
-    workspace: &Workspace,
-    findings: &[Finding],
-    folder: &Utf8Path,
-) -> Result<Vec<Copy>> {
+/// Copies of packages with the changes of as many findings as go together: two may change the same text
+/// in two ways, and then there are several sets.
+#[derive(Debug, Default)]
+pub struct Fixed {
+    sets: Vec<Set>,
+}
+
+#[derive(Debug)]
+struct Set {
+    /// The findings that this set is there for.
+    names: Vec<String>,
+    copies: Vec<Copy>,
+}
+
+impl Fixed {
+    /// Writes the copies below a folder, which is made anew.
+    pub fn write(workspace: &Workspace, findings: &Findings, folder: &Utf8Path) -> Result<Self> {
+        let pages = findings.pages().iter();
+        let all: Vec<_> = pages.filter(|page| !page.head.fix.is_empty()).collect();
+        if all.is_empty() {
+            return Ok(Self::default());
+        }
+        let packages = metadata(workspace)?;
+        let mut places = BTreeMap::new();
+        for finding in &all {
+            places.insert(
+                &finding.name,
+                Place::of(finding, source(&packages, finding)?)?,
+            );
+        }
+        let go_together = |one: &Finding, other: &Finding| {
+            let (one, other) = (&places[&one.name], &places[&other.name]);
+            !one.iter()
+                .any(|one| other.iter().any(|other| one.overlaps(other)))
+        };
+        let mut sets = Vec::new();
+        let mut left = all.clone();
+        while !left.is_empty() {
+            // Those that no set has yet come first; the others are there since fixes may build on each other.
+            let mut chosen: Vec<&Finding> = Vec::new();
+            for &finding in left.iter().chain(&all) {
+                let is_in = chosen.iter().any(|other| other.name == finding.name);
+                if !is_in && chosen.iter().all(|other| go_together(finding, other)) {
+                    chosen.push(finding);
+                }
+            }
+            let is_chosen =
+                |finding: &&Finding| chosen.iter().any(|other| other.name == finding.name);
+            let names = left
+                .iter()
+                .filter(|page| is_chosen(page))
+                .map(|page| page.name.clone());
+            let names = names.collect();
+            left.retain(|page| !is_chosen(page));
+            let below = folder.join(format!("set-{}", sets.len() + 1));
+            let copies = patched(&packages, &chosen, &below)?;
+            sets.push(Set { names, copies });
+        }
+        Ok(Self { sets })
+    }
+
+    /// The copies that hold the changes of a finding.
+    pub fn copies(&self, finding: &Finding) -> &[Copy] {
+        let set = self
+            .sets
+            .iter()
+            .find(|set| set.names.contains(&finding.name));
+        set.map_or(&[], |set| &set.copies)
+    }
+}
+
+/// A part of a package's file that a finding changes.
+#[derive(Debug)]
+struct Place {
+    package: String,
+    file: Utf8PathBuf,
+    range: Range<usize>,
+}
+
+impl Place {
+    fn of(finding: &Finding, source: &Utf8Path) -> Result<Vec<Self>> {
+        let mut places = Vec::new();
+        for edit in &finding.head.fix {
+            let path = source.join(&edit.file);
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+            places.push(Self {
+                package: finding.head.package.clone(),
+                file: edit.file.clone(),
+                range: find(&text, finding, edit)?,
+            });
+        }
+        Ok(places)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let same_file = self.package == other.package && self.file == other.file;
+        same_file && self.range.start < other.range.end && other.range.start < self.range.end
+    }
+}
+
+/// Copies each package that the findings change to a folder of its name, and changes it.
+fn patched(packages: &[Package], findings: &[&Finding], folder: &Utf8Path) -> Result<Vec<Copy>> {
     let mut by_package: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for finding in findings.iter().filter(|page| !page.head.fix.is_empty()) {
-        let package = (finding.head.package.as_str(), finding.head.version.as_str());
+    for &finding in findings {
+        let package = finding.head.package.as_str();
         by_package.entry(package).or_default().push(finding);
     }
-    if by_package.is_empty() {
-        return Ok(Vec::new());
-    }
-    let packages = metadata(workspace)?;
     let mut copies = Vec::new();
-    for ((package, version), findings) in by_package {
-        let source = source(&packages, package, version)?;
+    for (package, findings) in by_package {
         let target = folder.join(package);
-        copy(&source, &target)?;
+        let Some(first) = findings.first() else {
+            continue;
+        };
+        copy(source(packages, first)?, &target)?;
         change(&target, &findings)?;
         copies.push(Copy {
             package: package.to_owned(),
@@ -63,26 +158,30 @@ pub fn patched(
     Ok(copies)
 }
 
-/// Where cargo keeps a published package that this workspace builds.
-pub(super) fn published(
-    workspace: &Workspace,
-    package: &str,
+/// Where the sources of a finding's package are.
+fn source<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8Path> {
+    let (name, version) = (&finding.head.package, &finding.head.version);
+    published(packages, name, version).ok_or_else(|| {
+        let message = format!(
+            "{}: {name} {version} is not among what this workspace builds, so that no fix of it can be tried",
+            finding.path()
+        );
+        Failure::new(Exit::InvalidRegistry, message)
+    })
+}
+
+/// Where cargo keeps the sources of a published package.
+pub(super) fn published<'p>(
+    packages: &'p [Package],
+    name: &str,
     version: &str,
-) -> Result<Utf8PathBuf> {
-    source(&metadata(workspace)?, package, version)
-}
-
-fn source(packages: &[Package], name: &str, version: &str) -> Result<Utf8PathBuf> {
+) -> Option<&'p Utf8Path> {
     let known = |known: &&Package| known.name == name && known.version == version;
-    let Some(package) = packages.iter().find(known) else {
-        let message = format!("{name} {version} is not among what this workspace builds");
-        return Err(Failure::new(Exit::InvalidRegistry, message));
-    };
-    let manifest = &package.manifest_path;
-    Ok(manifest.parent().unwrap_or(Utf8Path::new(".")).to_owned())
+    packages.iter().find(known)?.manifest_path.parent()
 }
 
-fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
+/// All packages that this workspace builds.
+pub(super) fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
     let output = workspace
         .cargo()
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -132,45 +231,48 @@ fn change(folder: &Utf8Path, findings: &[&Finding]) -> Result<()> {
     Ok(())
 }
 
+/// Where the text of an edit stands.
+fn find(text: &str, finding: &Finding, edit: &Edit) -> Result<Range<usize>> {
+    let lines = text.split_inclusive('\n');
+    let start: usize = lines.take(edit.line - 1).map(str::len).sum();
+    let line = text[start..].lines().next().unwrap_or_default();
+    match text[start..].find(edit.replace.as_str()) {
+        Some(offset) if offset <= line.len() => {
+            Ok(start + offset..start + offset + edit.replace.len())
+        }
+        _ => Err(fault(finding, edit, "no such text starts in that line")),
+    }
+}
+
 /// A file's text with all edits made; each is looked up in the text as it was.
 fn edited(text: &str, edits: &[(&Finding, &Edit)]) -> Result<String> {
     let mut places = Vec::new();
     for (finding, edit) in edits {
-        let fault = |what: &str| {
-            let message = format!(
-                "{}: {}:{}: {what}: `{}`",
-                finding.path(),
-                edit.file,
-                edit.line,
-                edit.replace
-            );
-            Failure::new(Exit::InvalidRegistry, message)
-        };
-        let start: usize = text
-            .split_inclusive('\n')
-            .take(edit.line - 1)
-            .map(str::len)
-            .sum();
-        let line = text[start..].lines().next().unwrap_or_default();
-        let found = text[start..].find(edit.replace.as_str());
-        let Some(offset) = found.filter(|offset| *offset <= line.len()) else {
-            return Err(fault("no such text starts in that line"));
-        };
-        let place = start + offset..start + offset + edit.replace.len();
-        places.push((place, edit, fault("another finding changes the same text")));
+        places.push((find(text, finding, edit)?, finding, edit));
     }
     places.sort_by_key(|(place, _, _)| place.start);
     let mut changed = String::new();
     let mut done = 0;
-    for (place, edit, overlap) in places {
+    for (place, finding, edit) in places {
         if place.start < done {
-            return Err(overlap);
+            return Err(fault(finding, edit, "the same text is changed twice"));
         }
         changed += &text[done..place.start];
         changed += &edit.with;
         done = place.end;
     }
     Ok(changed + &text[done..])
+}
+
+fn fault(finding: &Finding, edit: &Edit, what: &str) -> Failure {
+    let message = format!(
+        "{}: {}:{}: {what}: `{}`",
+        finding.path(),
+        edit.file,
+        edit.line,
+        edit.replace
+    );
+    Failure::new(Exit::InvalidRegistry, message)
 }
 
 #[cfg(test)]
@@ -232,7 +334,7 @@ mod tests {
                     finding("one", &[(1, "b * c", "d")]),
                     finding("two", &[(1, "* c", "d")]),
                 ],
-                "docs/findings/two.md: a.rs:1: another finding changes the same text: `* c`",
+                "docs/findings/two.md: a.rs:1: the same text is changed twice: `* c`",
             ),
         ] {
             assert_eq!(made(&findings).as_deref(), Err(said));

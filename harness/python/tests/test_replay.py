@@ -1,0 +1,45 @@
+"""Calls of a check, put together to what PyTorch is asked."""
+
+import numpy as np
+import pytest
+
+from touchstone import tokens
+from touchstone.case import Case
+from touchstone.replay import lengths as lengths_of, whole
+
+CASE = Case(
+    category="text-decoder",
+    family="toy",
+    variant=None,
+    model="ToyModel",
+    recorded_from="",
+    decodes_along="sequence",
+    config={},
+    sizes={"batch": (1, 2), "sequence": (4, 3)},
+    inputs={"input_ids": tokens("batch", "sequence"), "encoder_ids": tokens("batch", "source")},
+    outputs={"logits": ("batch", "sequence", "vocab")},
+)
+
+
+def call(*ids: int) -> dict[str, np.ndarray]:
+    return {"input_ids": np.array([ids]), "encoder_ids": np.array([[7, 8]])}
+
+
+@pytest.mark.parametrize(
+    ("seen", "ids", "asked", "before"),
+    [
+        ([call(1, 2, 3)], [[1, 2, 3]], 3, 0),
+        ([call(1, 2), call(3)], [[1, 2, 3]], 1, 2),
+        ([call(1), call(2, 3), call(4)], [[1, 2, 3, 4]], 1, 3),
+    ],
+)
+def test_calls_on_a_cache_are_one_call_without(seen, ids, asked, before):
+    arrays = whole(CASE, seen)
+    assert arrays["input_ids"].tolist() == ids
+    assert arrays["encoder_ids"].tolist() == [[7, 8]], "what does not grow is what came last"
+    assert lengths_of(CASE, seen) == (asked, before)
+
+
+def test_without_an_axis_that_grows_all_is_asked_for():
+    seen = [{"encoder_ids": np.array([[7, 8]])}]
+    assert lengths_of(CASE, seen) == (1, 0)
