@@ -57,6 +57,9 @@ pub struct Family {
     /// How candle-transformers is called; absent where it does not implement the family.
     #[serde(default)]
     pub candle: Option<Binding>,
+    /// Why a module of candle-transformers that has the family's name is not called, with the upstream file and line.
+    #[serde(default)]
+    pub unbound: Option<String>,
 }
 
 /// What transformers is asked to build.

@@ -170,6 +170,8 @@ faults! {
     translate_from_nowhere
     tries_two_lines
     two_documents
+    unbound_and_bound
+    unbound_without_place
     unclosed_quote
     unknown_alias
     unknown_architecture

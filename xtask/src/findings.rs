@@ -2,9 +2,20 @@
 
 mod index;
 
-use std::{collections::BTreeMap, fs, process::Output};
+use std::{
+    collections::BTreeMap,
+    fs,
+    num::NonZeroUsize,
+    process::Output,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use anyhow::Context;
+use camino::Utf8Path;
 use generator::Detail;
 use model_registry::{Finding, Findings, Registry};
 
@@ -12,6 +23,7 @@ use crate::{
     exit::{Exit, Failure, Result},
     files, interrupt, output, page,
     progress::Progress,
+    regen,
     repro::{
         Subject,
         project::Project,
@@ -19,6 +31,7 @@ use crate::{
         upstream::{Copy, Fixed},
     },
     sources,
+    verify::jobs,
     workspace::Workspace,
 };
 use index::{INDEX, State};
@@ -39,6 +52,9 @@ pub struct Args {
     /// Findings by name; all of them if none is named.
     #[arg(value_name = "FINDING")]
     names: Vec<String>,
+    /// How many are built and run at once; as many as there are cores if not given.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
     /// Write and run nothing; fail if the index is stale.
     #[arg(long, conflicts_with = "names")]
     check: bool,
@@ -57,8 +73,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         });
     }
     let chosen = chosen(&findings, &args.names)?;
+    regen::require_fresh(workspace, &registry)?;
     let fixed = Fixed::write(workspace, &findings, &scratch(workspace).join("fixed"))?;
-    let mut progress = Progress::new(chosen.len(), "findings");
+    let progress = Progress::new(chosen.len(), "findings");
     let mut projects = Vec::new();
     for finding in chosen {
         progress.doing(format_args!("writing {}", finding.name));
@@ -66,22 +83,33 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     }
     progress.doing("PyTorch");
     Project::complete(workspace, projects.iter().map(|(_, project)| project))?;
-    let mut unexpected = Vec::new();
-    for (finding, project) in projects {
-        if interrupt::requested() {
-            return Ok(Exit::Interrupted);
-        }
-        progress.doing(&finding.name);
-        let state = tried(workspace, finding, &project, fixed.copies(finding))?;
-        let line = format!("{}: {state}", finding.name);
-        if !state.is_as_it_should_be() {
-            progress.note(&line);
-            unexpected.push(line.clone());
-        }
-        progress.done(line);
-        states.insert(finding.name.clone(), state);
-    }
+    let progress = Mutex::new(progress);
+    let tried = in_parallel(
+        workspace,
+        &projects,
+        jobs(args.jobs),
+        |finding, project, target| {
+            let state = tried(workspace, finding, project, fixed.copies(finding), target)?;
+            let line = format!("{}: {state}", finding.name);
+            let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+            if !state.is_as_it_should_be() {
+                progress.note(&line);
+            }
+            progress.done(line);
+            Ok((finding.name.clone(), state))
+        },
+    )?;
     drop(progress);
+    if interrupt::requested() {
+        return Ok(Exit::Interrupted);
+    }
+    let unexpected = tried
+        .iter()
+        .filter(|(_, state)| !state.is_as_it_should_be());
+    let unexpected: Vec<_> = unexpected
+        .map(|(name, state)| format!("{name}: {state}"))
+        .collect();
+    states.extend(tried);
     let text = index::render(&findings, &states);
     files::write(&path, text.as_bytes())?;
     let proven = states.values().filter(|state| state.is_proven()).count();
@@ -114,7 +142,43 @@ fn written(workspace: &Workspace, registry: &Registry, finding: &Finding) -> Res
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
     }
-    Project::write(workspace, registry, &subject, Detail::Outputs, &folder)
+    Project::write(workspace, &subject, Detail::Outputs, &folder)
+}
+
+/// Does something with every project, several at once: a project is one crate, which one core compiles.
+/// Each thread builds in a folder of its own, where candle stays built.
+fn in_parallel<T: Send>(
+    workspace: &Workspace,
+    projects: &[(&Finding, Project)],
+    jobs: usize,
+    act: impl Fn(&Finding, &Project, &Utf8Path) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let work = |job: usize| {
+        let target = scratch(workspace).join(format!("target-{job}"));
+        let mut done = Vec::new();
+        while !interrupt::requested() {
+            let Some((finding, project)) = projects.get(next.fetch_add(1, Ordering::Relaxed))
+            else {
+                break;
+            };
+            done.push(act(finding, project, &target)?);
+        }
+        Ok(done)
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (1..=jobs)
+            .map(|job| scope.spawn(move || work(job)))
+            .collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            let done: Result<Vec<T>> = thread
+                .join()
+                .map_err(|_| Failure::new(Exit::Setup, "a thread panicked"))?;
+            all.extend(done?);
+        }
+        Ok(all)
+    })
 }
 
 /// What becomes of a finding's reproduction.
@@ -123,8 +187,10 @@ fn tried(
     finding: &Finding,
     project: &Project,
     copies: &[Copy],
+    target: &Utf8Path,
 ) -> Result<State> {
-    let published = ran(workspace, project, finding, "published")?;
+    let ran = |against: &str| ran(workspace, project, finding, target, against);
+    let published = ran("published")?;
     if finding.head.fix.is_empty() {
         return Ok(State {
             published,
@@ -134,7 +200,7 @@ fn tried(
     for copy in copies {
         project.patch(copy)?;
     }
-    let fixed = ran(workspace, project, finding, "fixed")?;
+    let fixed = ran("fixed")?;
     Ok(State {
         published,
         fixed: Some(fixed),
@@ -146,15 +212,15 @@ fn ran(
     workspace: &Workspace,
     project: &Project,
     finding: &Finding,
+    target: &Utf8Path,
     against: &str,
 ) -> Result<Option<i32>> {
-    let target = scratch(workspace).join("target");
     let Output {
         status,
         stdout,
         stderr,
     } = project
-        .command(&target, workspace)?
+        .command(target, workspace)?
         .output()
         .context("cannot start the reproduction")?;
     let said = format!("{}/{against}.txt", finding.name);

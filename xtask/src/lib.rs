@@ -16,6 +16,7 @@ pub mod operators;
 pub mod output;
 mod page;
 pub mod progress;
+mod protoc;
 pub mod python;
 pub mod record;
 pub mod regen;

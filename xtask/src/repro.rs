@@ -11,13 +11,12 @@ use std::fs;
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Detail;
-use model_registry::Registry;
 
 pub use subject::Subject;
 
 use crate::{
     exit::{Exit, Failure, Result},
-    output, sources,
+    output, regen, sources,
     workspace::Workspace,
 };
 use project::Project;
@@ -65,8 +64,10 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
     let findings = sources::findings(workspace)?;
     let subject = Subject::find(&registry, &findings, &args.subject, args.check.as_deref())?;
+    // What is emitted is run, and PyTorch reads its cases from it.
+    regen::require_fresh(workspace, &registry)?;
     if args.layers {
-        return layers::compare(workspace, &registry, &subject);
+        return layers::compare(workspace, &subject);
     }
     let fix = match (args.fixed, subject.finding()) {
         (false, _) => None,
@@ -84,7 +85,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
         let message = format!("{folder} exists [name a folder that does not]");
         return Err(Failure::new(Exit::Usage, message));
     }
-    let project = written(workspace, &registry, &subject, Detail::Outputs, &folder)?;
+    let project = written(workspace, &subject, Detail::Outputs, &folder)?;
     Project::complete(workspace, [&project])?;
     if let Some(finding) = fix {
         let below = folder.join("fixed");
@@ -108,7 +109,6 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
 /// A project in a folder that holds nothing else.
 fn written(
     workspace: &Workspace,
-    registry: &Registry,
     subject: &Subject<'_>,
     detail: Detail,
     folder: &Utf8Path,
@@ -116,7 +116,7 @@ fn written(
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {folder}"))?;
     }
-    Project::write(workspace, registry, subject, detail, folder)
+    Project::write(workspace, subject, detail, folder)
 }
 
 /// Where reproductions are written and built.

@@ -218,6 +218,7 @@ fn print(family: &Family, facts: &Value, known: &BTreeMap<&'static str, Vec<Expe
     for (rule, reason) in &family.waives {
         line("waives", &format!("{rule}: {reason}"));
     }
+    line("unbound", family.unbound.as_deref().unwrap_or_default());
     let recorded: Vec<_> = facts["cases"].as_array().into_iter().flatten().collect();
     for (case, facts) in family.cases().iter().zip(recorded) {
         print_case(case, facts["recorded"] == json!(true));

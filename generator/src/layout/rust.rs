@@ -4,9 +4,9 @@ use super::{Broken, spacing};
 
 /// The text as it is written, but for its header: comments other than doc comments are gone.
 pub(crate) fn layout(rendered: &str) -> Result<String, Broken> {
-    let file = syn::parse_file(rendered).map_err(|error| broken(&error))?;
-    let printed = prettyplease::unparse(&file);
-    spacing::set_apart(&printed).map_err(|error| broken(&error))
+    let mut file = syn::parse_file(rendered).map_err(|error| broken(&error))?;
+    spacing::set_apart(&mut file);
+    Ok(spacing::blank_lines(&prettyplease::unparse(&file)))
 }
 
 fn broken(error: &syn::Error) -> Broken {

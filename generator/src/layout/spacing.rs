@@ -1,66 +1,66 @@
 //! Blank lines between items, which the printer leaves out.
 
-use std::collections::BTreeSet;
+use std::mem;
 
-use syn::{
-    File, ImplItem, Item,
-    spanned::Spanned,
-    visit::{self, Visit},
-};
+use syn::{File, ImplItem, Item, parse_quote};
 
-/// Sets items apart by a blank line; runs of imports, of modules without a body, and of constants stay together.
-pub(super) fn set_apart(printed: &str) -> syn::Result<String> {
-    let file = syn::parse_file(printed)?;
-    let mut lines = Lines::default();
-    if let (Some(_), Some(first)) = (file.attrs.last(), file.items.first()) {
-        lines.0.insert(first_line(first));
+/// What is printed where a blank line goes: an item, since the printer prints nothing else.
+const GAP: &str = "const __BLANK_LINE: () = ();";
+
+/// Sets items apart; runs of imports, of modules without a body, and of constants stay together.
+/// [`blank_lines`] makes the gaps blank once the file is printed.
+pub(super) fn set_apart(file: &mut File) {
+    let has_head = !file.attrs.is_empty() && !file.items.is_empty();
+    apart(&mut file.items);
+    if has_head {
+        file.items.insert(0, gap());
     }
-    lines.visit_file(&file);
+}
 
-    let mut text = String::with_capacity(printed.len() + lines.0.len());
-    for (number, line) in (1..).zip(printed.lines()) {
-        if lines.0.contains(&number) {
-            text.push('\n');
+/// The printed file with its gaps blank.
+pub(super) fn blank_lines(printed: &str) -> String {
+    let mut text = String::with_capacity(printed.len());
+    for line in printed.lines() {
+        if line.trim_start() != GAP {
+            text.push_str(line);
         }
-        text.push_str(line);
         text.push('\n');
     }
-    Ok(text)
+    text
 }
 
-/// The lines that a blank line goes before.
-#[derive(Default)]
-struct Lines(BTreeSet<usize>);
-
-impl Lines {
-    fn between<T: Spanned>(&mut self, items: &[T], is_close: impl Fn(&T, &T) -> bool) {
-        for pair in items.windows(2) {
-            if !is_close(&pair[0], &pair[1]) {
-                self.0.insert(first_line(&pair[1]));
+fn apart(items: &mut Vec<Item>) {
+    for item in &mut *items {
+        match item {
+            Item::Mod(module) => {
+                if let Some((_, items)) = &mut module.content {
+                    apart(items);
+                }
             }
+            Item::Impl(block) => {
+                let is_short =
+                    |item: &ImplItem| matches!(item, ImplItem::Const(_) | ImplItem::Type(_));
+                let are_close = |one: &_, other: &_| is_short(one) && is_short(other);
+                let gap = || {
+                    parse_quote!(
+                        const __BLANK_LINE: () = ();
+                    )
+                };
+                between(&mut block.items, are_close, gap);
+            }
+            _ => {}
         }
     }
+    between(items, are_close, gap);
 }
 
-impl<'ast> Visit<'ast> for Lines {
-    fn visit_file(&mut self, file: &'ast File) {
-        self.between(&file.items, are_close);
-        visit::visit_file(self, file);
-    }
-
-    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
-        if let Some((_, items)) = &module.content {
-            self.between(items, are_close);
+/// Puts a gap between each two neighbours that are not close.
+fn between<T>(items: &mut Vec<T>, are_close: impl Fn(&T, &T) -> bool, gap: impl Fn() -> T) {
+    for item in mem::take(items) {
+        if items.last().is_some_and(|last| !are_close(last, &item)) {
+            items.push(gap());
         }
-        visit::visit_item_mod(self, module);
-    }
-
-    fn visit_item_impl(&mut self, block: &'ast syn::ItemImpl) {
-        self.between(&block.items, |one, other| {
-            let is_short = |item: &ImplItem| matches!(item, ImplItem::Const(_) | ImplItem::Type(_));
-            is_short(one) && is_short(other)
-        });
-        visit::visit_item_impl(self, block);
+        items.push(item);
     }
 }
 
@@ -72,7 +72,8 @@ fn are_close(one: &Item, other: &Item) -> bool {
     }
 }
 
-/// An item's span starts at its first attribute, doc comments included.
-fn first_line(item: &impl Spanned) -> usize {
-    item.span().start().line
+fn gap() -> Item {
+    parse_quote! {
+        const __BLANK_LINE: () = ();
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub(super) fn check(family: &Family, faults: &mut Vec<Fault>) {
+    check_unbound(family, faults);
     for case in family.cases() {
         let Some(binding) = case.candle else { continue };
         if case.inherits_binding {
@@ -245,6 +246,20 @@ fn check_inherited(case: &ResolvedCase<'_>, binding: &Binding, faults: &mut Vec<
                 help,
             ));
         }
+    }
+}
+
+fn check_unbound(family: &Family, faults: &mut Vec<Fault>) {
+    let Some(reason) = &family.unbound else {
+        return;
+    };
+    if family.candle.is_some() {
+        let help = "keep one of them: what is bound has no reason not to be";
+        faults.push(Fault::key(path(&["unbound"]), "the family is bound", help));
+    } else if !cites_upstream(reason) {
+        let help = "say why and where: `the module has a config and no model, persimmon.rs:29`";
+        let message = "a reason without the upstream file and line";
+        faults.push(Fault::value(path(&["unbound"]), message, help));
     }
 }
 

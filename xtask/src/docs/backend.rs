@@ -83,7 +83,24 @@ pub(super) fn render(
             let _infallible = write!(parts, "\n## {category}\n{section}");
         }
     }
+    if backend.name == "candle" {
+        parts += &unbound(registry);
+    }
     text + &parts
+}
+
+/// Families that a module is named after, and that it does not compute.
+fn unbound(registry: &Registry) -> String {
+    let families = registry.families().iter();
+    let lines = families.filter_map(|family| {
+        let reason = prose(family.unbound.as_deref()?);
+        Some(format!("- {}: {reason}\n", prose(&family.title)))
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\n## Not tried, though there is a module\n\n{lines}")
 }
 
 /// What is to be said of a family; nothing of one that is right and needs nothing.

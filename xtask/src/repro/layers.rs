@@ -5,7 +5,6 @@ use std::fs;
 use anyhow::Context;
 use camino::Utf8Path;
 use generator::Detail;
-use model_registry::Registry;
 
 use super::{
     project::Project,
@@ -39,7 +38,7 @@ const EDITS: [(&str, &str, &str); 2] = [
 ];
 
 /// Runs a check's calls on candle and in PyTorch, and prints module by module what candle has.
-pub(super) fn compare(workspace: &Workspace, registry: &Registry, subject: &Subject<'_>) -> Result {
+pub(super) fn compare(workspace: &Workspace, subject: &Subject<'_>) -> Result {
     let Subject::Check(check) = subject else {
         let message = format!(
             "`{}` is shown by a program of its own, which calls no model of PyTorch's [--layers takes a case and a check]",
@@ -48,7 +47,7 @@ pub(super) fn compare(workspace: &Workspace, registry: &Registry, subject: &Subj
         return Err(Failure::new(Exit::Usage, message));
     };
     let folder = scratch(workspace).join("layers").join(subject.name());
-    let project = written(workspace, registry, subject, Detail::Layers, &folder)?;
+    let project = written(workspace, subject, Detail::Layers, &folder)?;
     Project::complete(workspace, [&project])?;
     let target = scratch(workspace).join("layers-target");
     let mut native = project.command(&target, workspace)?;
@@ -95,11 +94,7 @@ pub(super) fn listening(workspace: &Workspace, listener: &str) -> Result<Copy> {
     if fs::read_to_string(&module).is_ok_and(|text| text == listener) {
         return Ok(copy);
     }
-    let packages = upstream::metadata(workspace)?;
-    let source = upstream::published(&packages, package, version);
-    let source = source
-        .with_context(|| format!("{package} {version} is not among what this workspace builds"))?;
-    upstream::copy(source, &folder)?;
+    upstream::copy(&upstream::published(workspace, package, version)?, &folder)?;
     for (file, replace, with) in EDITS {
         edit(&folder.join(file), replace, with)?;
     }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::Detail;
-use model_registry::{Binding, Finding, Program, Registry};
+use model_registry::{Binding, Finding, Program};
 
 use super::{
     layers,
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
+    protoc,
     python::Environment,
     sources,
     workspace::Workspace,
@@ -30,6 +31,7 @@ use crate::{
 pub struct Project {
     folder: Utf8PathBuf,
     language: Language,
+    needs_protoc: bool,
     /// The calls that PyTorch has not repeated yet.
     open: Option<Utf8PathBuf>,
 }
@@ -40,6 +42,10 @@ enum Language {
     Python,
 }
 
+/// The package that this workspace does not build itself, and the one of its folders that does.
+pub(super) const ONNX: &str = "candle-onnx";
+pub(super) const BENCH: &str = "harness/graph/bench";
+
 /// The script of a Python reproduction.
 const SCRIPT: &str = "reproduce.py";
 
@@ -47,7 +53,6 @@ impl Project {
     /// Writes the project of a subject to a folder; it can be run once it is complete.
     pub fn write(
         workspace: &Workspace,
-        registry: &Registry,
         subject: &Subject<'_>,
         detail: Detail,
         folder: &Utf8Path,
@@ -59,8 +64,11 @@ impl Project {
             fs::write(&path, text).with_context(|| format!("cannot write {path}"))?;
             Ok::<_, Failure>(())
         };
+        let needs_protoc =
+            matches!(subject, Subject::Program(finding, _) if finding.head.package == ONNX);
         let lock = || {
-            let lock = workspace.root.join("Cargo.lock");
+            let from = if needs_protoc { BENCH } else { "." };
+            let lock = workspace.root.join(from).join("Cargo.lock");
             fs::copy(&lock, folder.join("Cargo.lock"))
                 .with_context(|| format!("cannot copy {lock}"))?;
             Ok::<_, Failure>(())
@@ -69,7 +77,6 @@ impl Project {
         let mut open = None;
         match subject {
             Subject::Check(check) => {
-                crate::regen::require_fresh(workspace, registry)?;
                 let templates = sources::templates(None)?;
                 let sources = generator::reproduction(&check.case, &templates, detail);
                 let sources = sources.or_exit(Exit::InvalidRegistry)?;
@@ -103,6 +110,7 @@ impl Project {
         let project = Self {
             folder: folder.to_owned(),
             language,
+            needs_protoc,
             open,
         };
         if let Some(copy) = listening {
@@ -160,6 +168,9 @@ impl Project {
                 let mut command = Command::new(crate::workspace::cargo());
                 command.args(["run", "--quiet"]);
                 command.env("CARGO_TARGET_DIR", target);
+                if self.needs_protoc {
+                    command.env("PROTOC", protoc::script(workspace)?);
+                }
                 command
             }
             Language::Python => {
@@ -182,11 +193,30 @@ serde = { version = \"1\", features = [\"derive\"] }
 serde_json = \"1\"
 ";
 
+/// What computes is optimised, the rest is built sooner than it is run.
+const PROFILE: &str = "\
+[profile.dev]
+debug = 0
+
+[profile.dev.package]
+candle-core.opt-level = 3
+candle-nn.opt-level = 3
+gemm-common.opt-level = 3
+gemm-f16.opt-level = 3
+gemm-f32.opt-level = 3
+gemm-f64.opt-level = 3
+gemm.opt-level = 3
+half.opt-level = 3
+pulp.opt-level = 3
+rayon.opt-level = 3
+";
+
 fn manifest(name: &str, dependencies: &str) -> String {
+    let computes = dependencies.contains("candle-");
+    let profile = if computes { PROFILE } else { "" };
     format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
-         [dependencies]\n{dependencies}\n\
-         # A tiny model: what is not optimised is built sooner than it is run.\n[profile.dev]\ndebug = 0\n\n[workspace]\n"
+         [dependencies]\n{dependencies}\n{profile}\n[workspace]\n"
     )
 }
 

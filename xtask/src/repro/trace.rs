@@ -1,5 +1,10 @@
 //! A check run once more and written down by the harness, and what PyTorch gives for each of its calls.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -14,14 +19,9 @@ use crate::{
 /// Fills `folder` with config, weights and inputs; what PyTorch gives is [`expected`].
 pub(super) fn write(workspace: &Workspace, check: &Check<'_>, folder: &Utf8Path) -> Result<()> {
     workspace.make_folder(folder)?;
-    let category = check.test.category.as_str();
-    let binaries = binaries(workspace, &[category], Device::Cpu)?;
-    let Some(binary) = binaries.get(category) else {
-        let message = format!("cargo built no test binary `{category}`");
-        return Err(Failure::new(Exit::BuildFailed, message));
-    };
+    let binary = binary(workspace, &check.test.category)?;
     let mut command =
-        Launcher::rust(workspace, binary).command(std::slice::from_ref(&check.test), 1);
+        Launcher::rust(workspace, &binary).command(std::slice::from_ref(&check.test), 1);
     command.env("TOUCHSTONE_TRACE", folder);
     // Its verdict is no matter here: what it did is.
     let output = command
@@ -36,6 +36,22 @@ pub(super) fn write(workspace: &Workspace, check: &Check<'_>, folder: &Utf8Path)
         return Err(Failure::new(Exit::Unexpected, message));
     }
     Ok(())
+}
+
+/// The tests of a category, built once a command.
+fn binary(workspace: &Workspace, category: &str) -> Result<Utf8PathBuf> {
+    static BUILT: Mutex<BTreeMap<String, Utf8PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains_key(category) {
+        built.extend(binaries(workspace, &[category], Device::Cpu)?);
+    }
+    match built.get(category) {
+        Some(binary) => Ok(binary.clone()),
+        None => {
+            let message = format!("cargo built no test binary `{category}`");
+            Err(Failure::new(Exit::BuildFailed, message))
+        }
+    }
 }
 
 /// Adds what PyTorch gives to folders that hold calls.

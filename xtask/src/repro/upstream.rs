@@ -8,6 +8,7 @@ use model_registry::{Edit, Finding, Findings};
 use serde::Deserialize;
 use walkdir::WalkDir;
 
+use super::project::BENCH;
 use crate::{
     exit::{Exit, Failure, Result},
     workspace::Workspace,
@@ -27,9 +28,8 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
-/// A package as cargo tells of it.
 #[derive(Deserialize)]
-pub(super) struct Package {
+struct Package {
     name: String,
     version: String,
     manifest_path: Utf8PathBuf,
@@ -62,7 +62,7 @@ impl Fixed {
         for finding in &all {
             places.insert(
                 &finding.name,
-                Place::of(finding, source(&packages, finding)?)?,
+                Place::of(finding, source_of(&packages, finding)?)?,
             );
         }
         let go_together = |one: &Finding, other: &Finding| {
@@ -148,7 +148,7 @@ fn patched(packages: &[Package], findings: &[&Finding], folder: &Utf8Path) -> Re
         let Some(first) = findings.first() else {
             continue;
         };
-        copy(source(packages, first)?, &target)?;
+        copy(source_of(packages, first)?, &target)?;
         change(&target, &findings)?;
         copies.push(Copy {
             package: package.to_owned(),
@@ -158,42 +158,53 @@ fn patched(packages: &[Package], findings: &[&Finding], folder: &Utf8Path) -> Re
     Ok(copies)
 }
 
-/// Where the sources of a finding's package are.
-fn source<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8Path> {
-    let (name, version) = (&finding.head.package, &finding.head.version);
-    published(packages, name, version).ok_or_else(|| {
-        let message = format!(
-            "{}: {name} {version} is not among what this workspace builds, so that no fix of it can be tried",
-            finding.path()
-        );
-        Failure::new(Exit::InvalidRegistry, message)
-    })
-}
-
-/// Where cargo keeps the sources of a published package.
-pub(super) fn published<'p>(
-    packages: &'p [Package],
-    name: &str,
+/// Where cargo keeps a published package that this workspace builds.
+pub(super) fn published(
+    workspace: &Workspace,
+    package: &str,
     version: &str,
-) -> Option<&'p Utf8Path> {
-    let known = |known: &&Package| known.name == name && known.version == version;
-    packages.iter().find(known)?.manifest_path.parent()
+) -> Result<Utf8PathBuf> {
+    source(&metadata(workspace)?, package, version).map(Utf8Path::to_owned)
 }
 
-/// All packages that this workspace builds.
-pub(super) fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
-    let output = workspace
-        .cargo()
-        .args(["metadata", "--format-version", "1", "--locked"])
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(Exit::Setup, said));
+fn source<'p>(packages: &'p [Package], name: &str, version: &str) -> Result<&'p Utf8Path> {
+    let known = |known: &&Package| known.name == name && known.version == version;
+    let Some(package) = packages.iter().find(known) else {
+        let message = format!("{name} {version} is not among what this workspace builds");
+        return Err(Failure::new(Exit::InvalidRegistry, message));
+    };
+    let manifest = &package.manifest_path;
+    Ok(manifest.parent().unwrap_or(Utf8Path::new(".")))
+}
+
+/// Where the sources of a finding's package are.
+fn source_of<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8Path> {
+    source(packages, &finding.head.package, &finding.head.version)
+}
+
+/// Where cargo keeps the sources of what this workspace builds, and its bench of graphs.
+fn metadata(workspace: &Workspace) -> Result<Vec<Package>> {
+    let mut packages = Vec::new();
+    for folder in [".", BENCH] {
+        let output = workspace
+            .cargo()
+            .args(["metadata", "--format-version", "1", "--locked"])
+            .args([
+                "--all-features",
+                "--manifest-path",
+                &format!("{folder}/Cargo.toml"),
+            ])
+            .output()
+            .context("cannot start cargo")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(Failure::new(Exit::Setup, said));
+        }
+        let metadata: Metadata = serde_json::from_slice(&output.stdout)
+            .context("cargo metadata is no JSON of packages")?;
+        packages.extend(metadata.packages);
     }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("cargo metadata is no JSON of packages")?;
-    Ok(metadata.packages)
+    Ok(packages)
 }
 
 pub(super) fn copy(source: &Utf8Path, target: &Utf8Path) -> Result<()> {

@@ -7,13 +7,10 @@ use camino::Utf8PathBuf;
 
 use crate::{
     exit::{Exit, Failure, Result},
-    files, interrupt, output,
+    interrupt, protoc,
     python::{self, Environment},
     workspace::Workspace,
 };
-
-/// Where protoc comes from: a wheel of Google's that holds it, and needs no other.
-const PROTOC: &str = "grpcio-tools==1.85.1";
 
 /// Writes the graphs that are not there yet; gives the folder that holds them.
 pub(super) fn graphs(workspace: &Workspace, names: &[&str]) -> Result<Utf8PathBuf> {
@@ -43,7 +40,7 @@ pub(super) fn program(workspace: &Workspace, with_candle_onnx: bool) -> Result<U
     if with_candle_onnx {
         command
             .args(["--features", "candle-onnx"])
-            .env("PROTOC", protoc(workspace)?);
+            .env("PROTOC", protoc::script(workspace)?);
     }
     ended(
         command,
@@ -53,37 +50,6 @@ pub(super) fn program(workspace: &Workspace, with_candle_onnx: bool) -> Result<U
     Ok(target
         .join("release")
         .join(format!("graph-bench{}", env::consts::EXE_SUFFIX)))
-}
-
-/// A script that behaves as protoc; what it calls is fetched once.
-fn protoc(workspace: &Workspace) -> Result<Utf8PathBuf> {
-    let folder = workspace.root.join("target/protoc");
-    let script = folder.join("protoc");
-    let python = Environment::Recorder.ensure(workspace)?;
-    if !folder.join("grpc_tools").is_dir() {
-        output::warn(format_args!("fetching {PROTOC}"));
-        let mut command = Command::new(&python);
-        command
-            .args([
-                "-m",
-                "pip",
-                "--disable-pip-version-check",
-                "install",
-                "--quiet",
-                "--no-deps",
-            ])
-            .args(["--target", folder.as_str(), PROTOC])
-            .current_dir(&workspace.root);
-        ended(
-            command,
-            Exit::Setup,
-            "protoc was not fetched [--without-candle-onnx does without]",
-        )?;
-    }
-    let line =
-        format!("#!/bin/sh\nPYTHONPATH='{folder}' exec '{python}' -m grpc_tools.protoc \"$@\"\n");
-    files::write_script(&script, &line)?;
-    Ok(script)
 }
 
 /// Runs a command whose own messages stay visible.
