@@ -27,10 +27,11 @@ FOUND = [
     ("windows", VALUE.reshape(2, 3, 2, 2, 6), VALUE.reshape(2, 3, 2, 2, 6).transpose(0, 3, 1, 4, 2), "in another order"),
     ("the last position", VALUE[:, :, 0], VALUE[:, 2, 0], "last position"),
     ("the first position", VALUE[:, :, 0], VALUE[:, 0, 0], "first position"),
-    ("the positions of this call", VALUE[:, :, 0], VALUE[:, 1:, 0], "asked positions"),
+    ("the positions of this call", VALUE[:, :, 0], VALUE[:, 1:, 0], "asked position"),
     ("without what is repeated", np.repeat(VALUE[:1], 5, axis=0), VALUE[0], "once"),
     ("half a rotary table", ROTARY, VALUE[0, :, 0], "the half"),
     ("interleaved halves", np.repeat(VALUE[0, :, 0], 2, axis=-1), VALUE[0, :, 0], "every second"),
+    ("rows of half a rotary table", ROTARY, np.concatenate([VALUE[0, :, 0], np.ones((4, 6))]), "the half a run of it"),
     ("rows of a table", VALUE[0, :, 0], np.concatenate([np.zeros((2, 6)), VALUE[0, :, 0], np.ones((4, 6))]), "a run of it"),
     ("one of joined projections", VALUE[0], np.concatenate([VALUE[1], VALUE[0]], axis=-1), "columns of it"),
 ]
@@ -42,8 +43,9 @@ def test_finds(value, there, how):
     assert match == Match(5, match.distance, True, how)
 
 
-def test_finds_what_is_held_in_parts():
-    halves = {number: np.ascontiguousarray(half) for number, half in enumerate(np.split(VALUE, 2, axis=-1))}
+@pytest.mark.parametrize("axis", [0, -1], ids=["a batch row by row", "a projection held apart"])
+def test_finds_what_is_held_in_parts(axis):
+    halves = {number: np.ascontiguousarray(half) for number, half in enumerate(np.split(VALUE, 2, axis=axis))}
     assert Pool(halves).find(VALUE, BOUND).how == "in 2 parts"
 
 
@@ -54,6 +56,7 @@ MISSED = [
     ("one element beyond the bound", VALUE, BEYOND),
     ("no number", VALUE, np.where(VALUE == VALUE.max(), np.nan, VALUE)),
     ("scaled", VALUE, VALUE * 1.0001),
+    ("right at the first position alone", VALUE[:1, :, 0], np.concatenate([VALUE[:1, :1, 0], VALUE[1:, 1:, 0]], axis=1)),
     ("two positions swapped in their numbers", VALUE[:, :, 0], VALUE[:, ::-1, 0] * 1.01),
 ]
 

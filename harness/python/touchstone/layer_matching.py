@@ -1,7 +1,7 @@
 """Looks for a tensor among those of another implementation, by its numbers: what is called what there is not known."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 #: As many axes are turned in every way; shapes that are longer are compared as they lie and as a set of numbers.
 LARGEST_RANK = 4
+#: How a part of the positions is called.
+POSITION = "position"
 #: A few numbers are a part of many tensors by chance.
 SMALLEST_PART = 8
 #: How much work the distance of what is not found is worth.
@@ -49,14 +51,18 @@ class Pool:
 
     def find(self, value: np.ndarray, bound: float, positions: range | None = None) -> Match | None:
         """The tensor with these numbers, or the nearest of the same size; `positions` are those that the call asks for."""
-        nearest = None
-        for how, view in views(value, positions):
+        nearest = []
+        for how, view in [*views(value), *positions_of(value, positions)]:
             match = self.whole(view, bound)
+            # One position of a larger tensor may be right where others are wrong.
+            if not (match and match.is_found) and not how.endswith(POSITION):
+                match = self.wider(view, bound) or match
+            if match:
+                nearest.append(replace(match, how=" ".join(filter(None, (how, match.how)))))
             if match and match.is_found:
-                return Match(match.number, match.distance, True, " ".join(filter(None, (how, match.how))))
-            if match and (nearest is None or match.distance < nearest.distance):
-                nearest = Match(match.number, match.distance, False, " ".join(filter(None, (how, match.how))))
-        return self.wider(value, bound) or self.parts(value, bound) or nearest
+                return nearest[-1]
+        nearest.extend(self.parts(value, bound))
+        return min(nearest, key=lambda match: (not match.is_found, match.distance), default=None)
 
     def whole(self, value: np.ndarray, bound: float) -> Match | None:
         """All numbers of a tensor, its axes in any order."""
@@ -95,14 +101,15 @@ class Pool:
                     return Match(number, distance, True, how)
         return None
 
-    def parts(self, value: np.ndarray, bound: float) -> Match | None:
-        """Several tensors side by side: one projection held apart."""
-        for count in (2, 3):
-            if value.ndim and value.shape[-1] % count == 0 and value.size // count >= SMALLEST_PART:
-                found = [self.whole(np.ascontiguousarray(part), bound) for part in np.split(value, count, axis=-1)]
-                if all(match and match.is_found for match in found):
-                    return Match(found[0].number, max(match.distance for match in found), True, f"in {count} parts")
-        return None
+    def parts(self, value: np.ndarray, bound: float) -> Iterator[Match]:
+        """Several tensors side by side: one projection held apart, or a batch computed row by row."""
+        for axis in sorted({0, value.ndim - 1}) if value.ndim else ():
+            for count in (2, 3):
+                if value.shape[axis] % count == 0 and value.size // count >= SMALLEST_PART:
+                    found = [self.whole(np.ascontiguousarray(part), bound) for part in np.split(value, count, axis=axis)]
+                    if all(found):
+                        furthest_part = max(found, key=lambda match: match.distance)
+                        yield replace(furthest_part, is_found=all(match.is_found for match in found), how=f"in {count} parts")
 
 
 def furthest(rows: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -115,8 +122,8 @@ def furthest(rows: np.ndarray, value: np.ndarray) -> np.ndarray:
     return delta.max(axis=1)
 
 
-def views(value: np.ndarray, positions: range | None) -> Iterator[tuple[str, np.ndarray]]:
-    """What another implementation may compute of it: all, without what is repeated, for some positions alone."""
+def views(value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """What another implementation may hold of it: all, or what is not repeated."""
     yield "", value
     less = value
     for axis in range(value.ndim):
@@ -131,13 +138,17 @@ def views(value: np.ndarray, positions: range | None) -> Iterator[tuple[str, np.
             yield "the half", less[..., :half]
         elif less.shape[-1] == 2 * half and (less[..., ::2] == less[..., 1::2]).all():
             yield "every second", less[..., ::2]
+
+
+def positions_of(value: np.ndarray, positions: range | None) -> Iterator[tuple[str, np.ndarray]]:
+    """Some positions alone: those of the call, or the one that is read from."""
     for axis in range(value.ndim - 1):
         length = value.shape[axis]
         if positions and length == positions.stop and len(positions) < length:
-            yield "asked positions", value.take(positions, axis=axis)
+            yield f"asked {POSITION}", value.take(positions, axis=axis)
         if length > 1 and (axis == 1 or (positions and length == positions.stop)):
-            yield "first position", value.take([0], axis=axis)
-            yield "last position", value.take([length - 1], axis=axis)
+            yield f"first {POSITION}", value.take([0], axis=axis)
+            yield f"last {POSITION}", value.take([length - 1], axis=axis)
 
 
 def turned(value: np.ndarray) -> Iterator[tuple[int, ...]]:

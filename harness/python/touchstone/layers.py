@@ -68,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
     case = replace(case, outputs={name: axes for name, axes in case.outputs.items() if name in options.outputs})
     native = Native(options.folder)
     calls = json.loads((options.folder / "calls.json").read_text())
+    if "error" in calls[native.call]:
+        # The check differs by candle's having an answer at all.
+        raise SystemExit(f"PyTorch does not answer call {native.call}: {calls[native.call]['error']}")
     seen = [replay.read_inputs(options.folder / call["inputs"]) for call in since_empty(calls, native.call)]
     asked, before = replay.lengths(case, seen)
     torch_models = replay.PyTorch(case, options.root)
@@ -114,7 +117,7 @@ def graph_pool(case: Case, root: Path, arrays: dict[str, np.ndarray]) -> tuple[P
 
 def whole_masks(case: Case, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Masks that the call does without, which the graph has to be given: nothing is masked."""
-    sizes = {axis: size for name, array in arrays.items() for axis, size in zip(case.inputs[name].axes, array.shape)}
+    sizes = replay.sizes_of(case, arrays)
     missing = {name: given.axes for name, given in case.inputs.items() if name not in arrays and isinstance(given, Lengths)}
     shapes = {name: [sizes.get(axis, axis) for axis in axes] for name, axes in missing.items()}
     return {name: np.ones(shape, dtype=np.int64) for name, shape in shapes.items()}

@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 
 from touchstone import bounds, metrics, reference
 from touchstone.case import Case
+from touchstone.inputs import Lengths
 from touchstone.paths import workspace_root
 from touchstone.recording import emitted, precision
 
@@ -64,12 +65,14 @@ class PyTorch:
         """With the reference's inputs where PyTorch cannot do without one: of some models candle has a part alone."""
         try:
             self.run(arrays, torch.float32)
-        except Exception:
-            others = {name: array for name, array in self.recorded.items() if name not in arrays}
-            if not others:
-                raise
-            self.run(arrays | others, torch.float32)
-            return arrays | others
+        except Exception as error:
+            added = arrays | others(self.case, self.recorded, arrays)
+            try:
+                self.run(added, torch.float32)
+            except Exception:
+                # What is said of the call as it was made.
+                raise error from None
+            return added
         return arrays
 
     def run(self, arrays: dict[str, np.ndarray], dtype: torch.dtype) -> dict[str, np.ndarray]:
@@ -159,6 +162,22 @@ def expected(case: Case, torch_models: PyTorch, model: Model):
         numbers[name] = np.ascontiguousarray(value, dtype=np.float64)
         stated[name] = {"max_abs": bound.max_abs, "rmse": bound.rmse}
     return stated, numbers
+
+
+def sizes_of(case: Case, arrays: dict[str, np.ndarray]) -> dict[str | int, int]:
+    """How long each axis is in a call."""
+    return {axis: size for name, array in arrays.items() for axis, size in zip(case.inputs[name].axes, array.shape)}
+
+
+def others(case: Case, recorded: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The reference's inputs that a call lacks, as long as the call is; but its masks, which are for other lengths."""
+    sizes, found = sizes_of(case, arrays), {}
+    for name, array in recorded.items():
+        if name not in arrays and not isinstance(case.inputs[name], Lengths):
+            for place, axis in enumerate(case.inputs[name].axes):
+                array = array.take(range(min(array.shape[place], sizes.get(axis, array.shape[place]))), axis=place)
+            found[name] = array
+    return found
 
 
 def whole(case: Case, seen: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
