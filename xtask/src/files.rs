@@ -1,12 +1,13 @@
 //! Files that are whole or not there: written beside their place, then renamed into it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     process,
 };
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
 const TEMPORARY_PREFIX: &str = ".xtask-";
@@ -101,8 +102,13 @@ fn lives(process: i32) -> bool {
     }
 }
 
-/// Copies a file, or a folder with all that is below it.
-pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+/// Copies a file, or a folder with all that is below it; `instead` has the texts of files that differ in
+/// the copy. What is there already as it should be is left alone, and does not look changed to cargo.
+pub fn copy_tree(
+    from: &Utf8Path,
+    to: &Utf8Path,
+    instead: &BTreeMap<Utf8PathBuf, String>,
+) -> Result<()> {
     for entry in WalkDir::new(from) {
         let entry = entry.with_context(|| format!("cannot read {from}"))?;
         let path = Utf8Path::from_path(entry.path()).context("a path that is not UTF-8")?;
@@ -113,12 +119,17 @@ pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         } else {
             to.join(below)
         };
-        let copied = if entry.file_type().is_dir() {
-            fs::create_dir_all(&copy)
-        } else {
-            fs::copy(path, &copy).map(|_| ())
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&copy).with_context(|| format!("cannot make {copy}"))?;
+            continue;
+        }
+        let contents = match instead.get(below) {
+            Some(text) => text.clone().into_bytes(),
+            None => fs::read(path).with_context(|| format!("cannot read {path}"))?,
         };
-        copied.with_context(|| format!("cannot make {copy}"))?;
+        if !fs::read(&copy).is_ok_and(|there| there == contents) {
+            fs::write(&copy, contents).with_context(|| format!("cannot write {copy}"))?;
+        }
     }
     Ok(())
 }

@@ -132,8 +132,8 @@ fn patched(packages: &[Package], findings: &[&Finding], folder: &Utf8Path) -> Re
         let Some(first) = findings.first() else {
             continue;
         };
-        files::copy_tree(source_of(packages, first)?, &target)?;
-        change(&target, &findings)?;
+        let source = source_of(packages, first)?;
+        files::copy_tree(source, &target, &changed(source, &findings)?)?;
         copies.push(Copy {
             package: package.to_owned(),
             folder: target,
@@ -147,21 +147,21 @@ fn source_of<'p>(packages: &'p [Package], finding: &Finding) -> Result<&'p Utf8P
     source(packages, &finding.head.package, &finding.head.version)
 }
 
-/// Makes the edits of all findings in the files of a folder.
-fn change(folder: &Utf8Path, findings: &[&Finding]) -> Result<()> {
+/// The files of a package that findings change, with all edits made.
+fn changed(source: &Utf8Path, findings: &[&Finding]) -> Result<BTreeMap<Utf8PathBuf, String>> {
     let mut by_file: BTreeMap<&Utf8Path, Vec<(&Finding, &Edit)>> = BTreeMap::new();
     for finding in findings {
         for edit in &finding.head.fix {
             by_file.entry(&edit.file).or_default().push((finding, edit));
         }
     }
+    let mut changed = BTreeMap::new();
     for (file, edits) in by_file {
-        let path = folder.join(file);
+        let path = source.join(file);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let text = edited(&text, &edits)?;
-        fs::write(&path, text).with_context(|| format!("cannot write {path}"))?;
+        changed.insert(file.to_owned(), edited(&text, &edits)?);
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Where the text of an edit stands.

@@ -1,6 +1,6 @@
 //! Which of PyTorch's modules is the first that candle computes otherwise.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::Context;
 use camino::Utf8Path;
@@ -89,28 +89,24 @@ pub(super) fn listening(workspace: &Workspace, listener: &str) -> Result<Copy> {
         package: package.to_owned(),
         folder: folder.clone(),
     };
-    // Written last, so that it says that the rest is there.
-    let module = folder.join("src/touchstone.rs");
-    if fs::read_to_string(&module).is_ok_and(|text| text == listener) {
-        return Ok(copy);
-    }
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
-    }
-    files::copy_tree(&upstream::published(workspace, package, version)?, &folder)?;
+    let source = upstream::published(workspace, package, version)?;
+    let mut instead = BTreeMap::new();
     for (file, replace, with) in EDITS {
-        edit(&folder.join(file), replace, with)?;
+        instead.insert(file.into(), edited(&source.join(file), replace, with)?);
     }
-    files::write(&module, listener.as_bytes())?;
+    files::copy_tree(&source, &folder, &instead)?;
+    let module = folder.join("src/touchstone.rs");
+    if !fs::read_to_string(&module).is_ok_and(|text| text == listener) {
+        files::write(&module, listener.as_bytes())?;
+    }
     Ok(copy)
 }
 
-fn edit(path: &Utf8Path, replace: &str, with: &str) -> Result<()> {
+fn edited(path: &Utf8Path, replace: &str, with: &str) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     if text.matches(replace).count() != 1 {
         let message = format!("{path}: what tells of tensors does not fit this version");
         return Err(Failure::new(Exit::Setup, message));
     }
-    fs::write(path, text.replace(replace, with)).with_context(|| format!("cannot write {path}"))?;
-    Ok(())
+    Ok(text.replace(replace, with))
 }

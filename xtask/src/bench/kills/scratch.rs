@@ -1,6 +1,6 @@
 //! A folder that goes when the figures are taken, and stands in for the workspace.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::Context;
 use camino::Utf8PathBuf;
@@ -30,10 +30,8 @@ impl Scratch {
 
     /// Copies a file or folder of the workspace to the same place here.
     pub(super) fn copy(&self, workspace: &Workspace, path: &str) -> Result<()> {
-        Ok(files::copy_tree(
-            &workspace.root.join(path),
-            &self.root.join(path),
-        )?)
+        let (from, to) = (workspace.root.join(path), self.root.join(path));
+        Ok(files::copy_tree(&from, &to, &BTreeMap::new())?)
     }
 
     /// Makes a file or folder of the workspace appear at the same place here.
