@@ -198,6 +198,8 @@ impl Project {
                 command
             }
         };
+        // candle's errors bring one wherever the environment asks for it.
+        command.env("RUST_BACKTRACE", "0");
         command.current_dir(&self.folder);
         Ok(command)
     }
