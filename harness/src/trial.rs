@@ -84,7 +84,7 @@ impl<S: Session> Trial<S> {
     }
 
     /// The same model built from another config, with nothing done to it.
-    pub(crate) fn from_config<B: Backend<Session = S>>(
+    pub(crate) fn built_with<B: Backend<Session = S>>(
         &self,
         backend: &B,
         config: &Value,

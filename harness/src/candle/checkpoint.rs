@@ -147,8 +147,6 @@ impl SimpleBackend for Checkpoint {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     const NAMES: Names = Names {
@@ -180,12 +178,13 @@ mod tests {
     fn checkpoint(asked: &Asked) -> Result<Checkpoint> {
         let cpu = Device::Cpu;
         let file = tempfile::NamedTempFile::new()?;
-        let tensors = HashMap::from([
+        let tensors = [
             ("0.a", Tensor::new(&[[3f32, 4.], [6., 8.]], &cpu)?),
             ("0.b", Tensor::new(&[[0f32, 1.]], &cpu)?),
             ("embed.weight", Tensor::new(&[5f32], &cpu)?),
-        ]);
-        candle_core::safetensors::save(&tensors, file.path())?;
+        ];
+        let tensors = tensors.into_iter().collect();
+        candle_core::safetensors::save::<&str, _>(&tensors, file.path())?;
         // SAFETY: nothing writes to the file while the test has it open.
         let tensors = unsafe { MmapedSafetensors::multi(&[file.path()])? };
         Ok(Checkpoint::new(tensors, NAMES, asked.clone()))

@@ -1,6 +1,6 @@
 //! Named candle tensors: what a binding reads and gives.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use candle_core::{DType, Device, Tensor};
@@ -26,8 +26,8 @@ impl Tensors {
 
     /// Writes all of them to one file.
     pub(super) fn save(&self, path: &Utf8Path) -> Result<()> {
-        let tensors: HashMap<_, _> = self.0.clone().into_iter().collect();
-        candle_core::safetensors::save(&tensors, path)
+        let tensors = self.0.clone().into_iter().collect();
+        candle_core::safetensors::save::<String, _>(&tensors, path)
     }
 
     /// Moves arrays to a device; floats become what the model computes in.

@@ -16,6 +16,6 @@ pub(super) fn examine<B: Backend>(
     backend: &B,
     config: &Value,
 ) -> Result<Verdict, Failure> {
-    let mut other = trial.from_config(backend, config)?;
+    let mut other = trial.built_with(backend, config)?;
     forward_matches_reference::examine(&mut other)
 }
