@@ -68,8 +68,10 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
     let findings = sources::findings(workspace)?;
     let subject = Subject::find(&registry, &findings, &args.subject, args.check.as_deref())?;
-    // What is emitted is run, and PyTorch reads its cases from it.
-    regen::require_fresh(workspace, &registry)?;
+    if matches!(subject, Subject::Check(_)) {
+        // What is emitted is run, and PyTorch reads its cases from it.
+        regen::require_fresh(workspace, &registry)?;
+    }
     if args.layers {
         return layers::compare(workspace, &subject);
     }

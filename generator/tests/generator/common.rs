@@ -69,7 +69,7 @@ pub(crate) fn registry(families: &[(&str, String)]) -> Registry {
 pub(crate) fn sources() -> BTreeMap<String, String> {
     let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
     let mut sources = BTreeMap::new();
-    for folder in ["rust", "python"] {
+    for folder in ["python", "repro", "rust"] {
         for entry in root
             .join(folder)
             .read_dir_utf8()

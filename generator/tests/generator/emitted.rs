@@ -80,6 +80,8 @@ fn every_architecture_has_templates_that_render() {
     for name in sources()
         .keys()
         .filter(|name| !name.contains("/base.") && !name.contains("/macros."))
+        // Those are for one finding at a time.
+        .filter(|name| !name.starts_with("repro/"))
     {
         assert!(
             sources_lines

@@ -64,7 +64,12 @@ const BEFORE: [&str; 5] = [
     "batch_equals_singles",
     "padding_changes_nothing",
 ];
-const AFTER: [&str; 2] = ["half_precision_within_bound", "refuses_bad_input"];
+const AFTER: [&str; 4] = [
+    "half_precision_within_bound",
+    "reads_config_of_transformers_5",
+    "reads_config_of_transformers_4",
+    "refuses_bad_input",
+];
 
 #[track_caller]
 fn check_form(architecture: &str, expected: &[&'static str]) {

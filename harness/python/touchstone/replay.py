@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from touchstone import bounds, metrics, reference
 from touchstone.case import Case
-from touchstone.inputs import Lengths
+from touchstone.inputs import Constant, Lengths
 from touchstone.paths import workspace_root
 from touchstone.recording import emitted, precision
 
@@ -62,7 +62,10 @@ class PyTorch:
         return self.models[dtype]
 
     def completed(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """With the reference's inputs where PyTorch cannot do without one: of some models candle has a part alone."""
+        """With the reference's constants, and its other inputs where PyTorch cannot do without one: of some models
+        candle has a part alone."""
+        constants = {name: array for name, array in self.recorded.items() if isinstance(self.case.inputs[name], Constant)}
+        arrays = others(self.case, constants, arrays) | arrays
         try:
             self.run(arrays, torch.float32)
         except Exception as error:

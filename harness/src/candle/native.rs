@@ -93,9 +93,20 @@ impl<M: Model> Backend for Native<M> {
     /// What the model asked for while it was built, by the names that the checkpoint has for it.
     fn weights_read(
         &self,
-        _reference: &Reference,
+        reference: &Reference,
         session: &NativeSession<M>,
     ) -> Result<BTreeSet<String>, Failure> {
+        if let (Some(trace), Some(graph)) = (&session.trace, &reference.manifest().graph) {
+            // What only an output that candle does not give depends on is not told apart here.
+            let names = reference.manifest().weights.iter();
+            let names = names.map(|weight| weight.name.as_str());
+            let due: Vec<_> = names
+                .filter(|name| !graph.leaves.iter().any(|leaf| leaf == name))
+                .collect();
+            trace
+                .due(&due)
+                .map_err(|error| Failure::run(error.to_string()))?;
+        }
         Ok(session.asked.names())
     }
 }

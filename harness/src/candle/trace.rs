@@ -67,6 +67,12 @@ impl Trace {
         self.line(&json!({"model": self.model, "inputs": name, "position": position}))
     }
 
+    /// These weights should be read: what is told of them is all that a check asks for.
+    pub(super) fn due(&self, names: &[&str]) -> Result<()> {
+        let names = serde_json::to_vec(names).map_err(candle_core::Error::wrap)?;
+        Ok(fs::write(self.folder.join("due.json"), names)?)
+    }
+
     /// The cache is emptied.
     pub(super) fn reset(&self) -> Result<()> {
         self.line(&json!({"model": self.model, "reset": true}))
