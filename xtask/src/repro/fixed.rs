@@ -96,6 +96,7 @@ struct Place {
     package: String,
     file: Utf8PathBuf,
     range: Range<usize>,
+    with: String,
 }
 
 impl Place {
@@ -108,14 +109,18 @@ impl Place {
                 package: finding.head.package.clone(),
                 file: edit.file.clone(),
                 range: find(&text, finding, edit)?,
+                with: edit.with.clone(),
             });
         }
         Ok(places)
     }
 
+    /// Whether both cannot be made: the same change twice is one.
     fn overlaps(&self, other: &Self) -> bool {
         let same_file = self.package == other.package && self.file == other.file;
-        same_file && self.range.start < other.range.end && other.range.start < self.range.end
+        let is_same = self.range == other.range && self.with == other.with;
+        let meets = self.range.start < other.range.end && other.range.start < self.range.end;
+        same_file && meets && !is_same
     }
 }
 
@@ -184,6 +189,7 @@ fn edited(text: &str, edits: &[(&Finding, &Edit)]) -> Result<String> {
         places.push((find(text, finding, edit)?, finding, edit));
     }
     places.sort_by_key(|(place, _, _)| place.start);
+    places.dedup_by(|(one, _, edit), (other, _, before)| one == other && edit.with == before.with);
     let mut changed = String::new();
     let mut done = 0;
     for (place, finding, edit) in places {
@@ -244,6 +250,7 @@ mod tests {
         let findings = [
             finding("second", &[(2, "b * c", "b / c"), (3, "=\n    f", "= g")]),
             finding("first", &[(1, "c", "h")]),
+            finding("first-again", &[(1, "c", "h")]),
         ];
         assert_eq!(
             made(&findings).as_deref(),
