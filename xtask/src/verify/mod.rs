@@ -206,6 +206,10 @@ fn chosen<'r>(registry: &'r Registry, args: &Args) -> Result<Vec<&'r Family>> {
         families.retain(|family| family.category == category);
     }
     if let Some(count) = args.sample {
+        if args.backends == [Backend::Candle] {
+            // One that is not bound would make the sample smaller than it was asked to be.
+            families.retain(|family| family.cases().iter().any(|case| case.candle.is_some()));
+        }
         select::sample(&mut families, count.get(), args.seed);
     }
     if families.is_empty() {
