@@ -108,7 +108,7 @@ pub struct Edit {
     pub file: Utf8PathBuf,
     /// The line that the replaced text starts in, counted from 1.
     pub line: usize,
-    /// The text that stands there.
+    /// The text that stands there; `…` stands for all from what is before it to what is behind it.
     pub replace: String,
     /// The text in its place.
     pub with: String,

@@ -174,11 +174,19 @@ fn find(text: &str, finding: &Finding, edit: &Edit) -> Result<Range<usize>> {
     let lines = text.split_inclusive('\n');
     let start: usize = lines.take(edit.line - 1).map(str::len).sum();
     let line = text[start..].lines().next().unwrap_or_default();
-    match text[start..].find(edit.replace.as_str()) {
-        Some(offset) if offset <= line.len() => {
-            Ok(start + offset..start + offset + edit.replace.len())
-        }
-        _ => Err(fault(finding, edit, "no such text starts in that line")),
+    let (head, tail) = match edit.replace.split_once('…') {
+        Some((head, tail)) => (head, Some(tail)),
+        None => (edit.replace.as_str(), None),
+    };
+    let offset = text[start..].find(head);
+    let Some(offset) = offset.filter(|offset| *offset <= line.len()) else {
+        return Err(fault(finding, edit, "no such text starts in that line"));
+    };
+    let (from, to) = (start + offset, start + offset + head.len());
+    match tail.map(|tail| (tail, text[to..].find(tail))) {
+        None => Ok(from..to),
+        Some((tail, Some(offset))) => Ok(from..to + offset + tail.len()),
+        Some((_, None)) => Err(fault(finding, edit, "no such text ends behind that line")),
     }
 }
 
@@ -248,7 +256,7 @@ mod tests {
     #[test]
     fn edits_are_made_where_they_say() {
         let findings = [
-            finding("second", &[(2, "b * c", "b / c"), (3, "=\n    f", "= g")]),
+            finding("second", &[(2, "b * c", "b / c"), (3, "=…f", "= g")]),
             finding("first", &[(1, "c", "h")]),
             finding("first-again", &[(1, "c", "h")]),
         ];
@@ -268,6 +276,10 @@ mod tests {
             (
                 vec![finding("one", &[(9, "a", "b")])],
                 "docs/findings/one.md: a.rs:9: no such text starts in that line: `a`",
+            ),
+            (
+                vec![finding("one", &[(3, "let e…z", "b")])],
+                "docs/findings/one.md: a.rs:3: no such text ends behind that line: `let e…z`",
             ),
             (
                 vec![
