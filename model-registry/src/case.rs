@@ -76,6 +76,14 @@ impl Family {
     }
 }
 
+/// A case's name taken apart: `bert.relu` → `bert` and `relu`.
+pub fn family_and_variant(name: &str) -> (&str, Option<&str>) {
+    match name.split_once('.') {
+        Some((family, variant)) => (family, Some(variant)),
+        None => (name, None),
+    }
+}
+
 impl ResolvedCase<'_> {
     /// `bert` or `bert.relu`, which is also the name of its reference.
     pub fn name(&self) -> String {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     Error, Errors, Expectations, Registry,
+    case::family_and_variant,
     error::Fault,
     outline::{Outline, path},
     parse::parse,
@@ -303,10 +304,7 @@ impl Findings {
             let Some((case, check)) = page.shown_by() else {
                 continue;
             };
-            let (family, variant) = match case.split_once('.') {
-                Some((family, variant)) => (family, Some(variant)),
-                None => (case, None),
-            };
+            let (family, variant) = family_and_variant(case);
             let known = registry.family(family).is_some_and(|family| {
                 variant.is_none_or(|variant| family.variants.contains_key(variant))
             });

@@ -22,7 +22,7 @@ mod world;
 
 pub use axis::{Axis, Size};
 pub use binding::{Binding, Cache, Derived, Part, Piece, Translation};
-pub use case::{RECORDER_FORMAT, ResolvedCase};
+pub use case::{RECORDER_FORMAT, ResolvedCase, family_and_variant};
 pub use catalogue::{Catalogue, ModelType, Standing};
 pub use error::{Error, Errors};
 pub use expectations::{CHECKS, Expectation, Expectations, TOKENIZER_CHECKS, USUAL_SETTING};

@@ -4,7 +4,6 @@ mod index;
 
 use std::{
     collections::BTreeMap,
-    fs,
     num::NonZeroUsize,
     process::Output,
     sync::{
@@ -17,14 +16,14 @@ use std::{
 use anyhow::Context;
 use camino::Utf8Path;
 use generator::Detail;
-use model_registry::{Finding, Findings, Registry};
+use model_registry::{Finding, Findings};
 
 use crate::{
     exit::{Exit, Failure, Result},
     files, interrupt, output, page,
     progress::Progress,
     regen,
-    repro::{Copy, Fixed, Subject, project::Project, scratch},
+    repro::{Copy, Fixed, Subject, project::Project, scratch, written},
     sources,
     verify::jobs,
     workspace::Workspace,
@@ -58,7 +57,7 @@ pub struct Args {
 /// Runs, and writes the index.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
-    let findings = sources::findings(workspace)?;
+    let findings = sources::findings(workspace, &registry)?;
     let path = workspace.root.join(INDEX);
     let mut states = index::read(&path)?;
     if args.check {
@@ -78,7 +77,10 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let mut projects = Vec::new();
     for finding in chosen {
         progress.doing(format_args!("writing {}", finding.name));
-        projects.push((finding, written(workspace, &registry, finding)?));
+        let subject = Subject::of(&registry, finding)?;
+        let folder = scratch(workspace).join(&finding.name);
+        let project = written(workspace, &subject, Detail::Outputs, &folder)?;
+        projects.push((finding, project));
     }
     progress.doing("PyTorch");
     Project::complete(workspace, projects.iter().map(|(_, project)| project))?;
@@ -132,16 +134,6 @@ fn chosen<'a>(findings: &'a Findings, names: &[String]) -> Result<Vec<&'a Findin
         })
     });
     found.collect()
-}
-
-/// A finding's project, written anew.
-fn written(workspace: &Workspace, registry: &Registry, finding: &Finding) -> Result<Project> {
-    let subject = Subject::of(registry, finding)?;
-    let folder = scratch(workspace).join(&finding.name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {folder}"))?;
-    }
-    Project::write(workspace, &subject, Detail::Outputs, &folder)
 }
 
 /// Does something with every project, several at once: a project is one crate, which one core compiles.

@@ -66,7 +66,7 @@ pub struct Args {
 /// Writes, and runs if asked to.
 pub fn run(workspace: &Workspace, args: &Args) -> Result {
     let registry = sources::registry(workspace)?;
-    let findings = sources::findings(workspace)?;
+    let findings = sources::findings(workspace, &registry)?;
     let subject = Subject::find(&registry, &findings, &args.subject, args.check.as_deref())?;
     if matches!(subject, Subject::Check(_)) {
         // What is emitted is run, and PyTorch reads its cases from it.
@@ -113,7 +113,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result {
 }
 
 /// A project in a folder that holds nothing else.
-fn written(
+pub fn written(
     workspace: &Workspace,
     subject: &Subject<'_>,
     detail: Detail,

@@ -32,15 +32,14 @@ pub fn world(workspace: &Workspace) -> Result<World> {
 }
 
 /// The findings, each held against the registry and the expectations of every backend on the processor.
-pub fn findings(workspace: &Workspace) -> Result<Findings> {
-    let registry = registry(workspace)?;
+pub fn findings(workspace: &Workspace, registry: &Registry) -> Result<Findings> {
     let findings = Findings::load(&workspace.root).or_exit(Exit::InvalidRegistry)?;
     let mut lists = Vec::new();
     for backend in Backend::ALL {
         let list = Expectations::load(&workspace.registry(), backend.name(), "cpu");
         lists.push(list.or_exit(Exit::InvalidRegistry)?);
     }
-    let checked = findings.check_against(&registry, &lists);
+    let checked = findings.check_against(registry, &lists);
     checked.or_exit(Exit::InvalidRegistry)?;
     Ok(findings)
 }

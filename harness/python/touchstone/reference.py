@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load as load_safetensors
+from safetensors.numpy import load as load_safetensors, save_file
 
 from touchstone import weights
 from touchstone.case import Case
@@ -38,6 +38,11 @@ class Reference:
     def weights(self) -> dict[str, np.ndarray]:
         """Every weight, sorted by name."""
         return {entry[0]: self.weight(*entry) for entry in self.manifest["weights"]}
+
+    def write_checkpoint(self, folder: Path) -> None:
+        """The weights and the config as transformers loads them."""
+        save_file(self.weights(), folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(json.dumps(self.manifest["config"]))
 
     def weight(self, name: str, shape: list[int], dtype: str, scale: float | None, mean: float | None) -> np.ndarray:
         if scale is None:

@@ -47,8 +47,7 @@ class PyTorch:
         self.case, recorded = case, reference.read(case, root)
         self.recorded = recorded.inputs()
         self.folder = Path(tempfile.mkdtemp(prefix="touchstone-"))
-        save_file(recorded.weights(), self.folder / "model.safetensors", metadata={"format": "pt"})
-        (self.folder / "config.json").write_text(json.dumps(recorded.manifest["config"]))
+        recorded.write_checkpoint(self.folder)
         self.models: dict[torch.dtype, torch.nn.Module] = {}
 
     def model(self, dtype: torch.dtype) -> torch.nn.Module:

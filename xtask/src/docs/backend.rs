@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use model_registry::{Binding, Category, Family, Registry, Translation};
 
 use super::{
-    GENERATED, Versions,
+    GENERATED,
     standing::{self, Standing, Verdicts, prose},
 };
 
@@ -47,7 +47,7 @@ pub(super) fn render(
     registry: &Registry,
     backend: &Backend,
     verdicts: &Verdicts<'_>,
-    versions: &Versions,
+    versions: &str,
 ) -> String {
     let mut text = format!(
         "# {}\n\n{GENERATED}\n\n{} Tried with {versions}.\n\n\

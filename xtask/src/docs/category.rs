@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use model_registry::{Category, Registry};
 
 use super::{
-    GENERATED, Versions,
-    standing::{self, Verdicts, prose},
+    GENERATED,
+    standing::{self, Standing, Verdicts, prose},
 };
 
 /// The ways to run a model, with what a reader would call them.
@@ -26,7 +26,7 @@ pub(super) fn render(
     registry: &Registry,
     category: Category,
     verdicts: &Verdicts<'_>,
-    versions: &Versions,
+    versions: &str,
 ) -> String {
     let families: Vec<_> = registry
         .families()
@@ -44,10 +44,12 @@ pub(super) fn render(
     );
     let mut notes = String::new();
     for family in families {
-        let cells = WAYS.map(|(backend, _)| match verdicts.of(family, backend) {
+        let standings = WAYS.map(|(backend, _)| verdicts.of(family, backend));
+        let words = |standing: &Option<Standing<'_>>| match standing {
             None => "–".to_owned(),
             Some(standing) => standing.words(),
-        });
+        };
+        let cells = standings.each_ref().map(words);
         let _infallible = writeln!(
             text,
             "| {} | {} | {} |",
@@ -56,15 +58,13 @@ pub(super) fn render(
             cells.join(" | ")
         );
         let mut lines = String::new();
-        for (backend, name) in WAYS {
-            let gaps = verdicts.of(family, backend).map(|standing| standing.gaps);
-            let gaps = gaps.unwrap_or_default();
-            if gaps.is_empty() {
+        for ((_, name), standing) in WAYS.iter().zip(standings) {
+            let Some(standing) = standing.filter(|standing| !standing.gaps.is_empty()) else {
                 continue;
-            }
+            };
             let _infallible = write!(lines, "\nWith {name}:\n\n");
-            for gap in gaps {
-                lines += &standing::line(family, &gap, "../findings");
+            for gap in &standing.gaps {
+                lines += &standing::line(family, gap, "../findings");
             }
         }
         if !lines.is_empty() {

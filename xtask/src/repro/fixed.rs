@@ -31,7 +31,7 @@ struct Set {
 }
 
 impl Fixed {
-    /// Writes the copies below a folder, which is made anew.
+    /// Writes the copies below a folder; what stands there as it should is left alone.
     pub fn write(workspace: &Workspace, findings: &Findings, folder: &Utf8Path) -> Result<Self> {
         let pages = findings.pages().iter();
         let all: Vec<_> = pages.filter(|page| !page.head.fix.is_empty()).collect();

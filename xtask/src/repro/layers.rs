@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use generator::Detail;
 
 use super::{
+    manifest::CANDLE,
     project::Project,
     scratch,
     subject::Subject,
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// The package in which every tensor is made.
-const PACKAGE: (&str, &str) = ("candle-core", "0.11.1");
+const PACKAGE: &str = "candle-core";
 
 /// What is changed there: the end of the one function that new tensors come from.
 const EDITS: [(&str, &str, &str); 2] = [
@@ -83,13 +84,12 @@ pub(super) fn compare(workspace: &Workspace, subject: &Subject<'_>) -> Result {
 
 /// The copy of candle-core that tells of its tensors: one for all projects, so that it is built once.
 pub(super) fn listening(workspace: &Workspace, listener: &str) -> Result<Copy> {
-    let (package, version) = PACKAGE;
-    let folder = scratch(workspace).join("listening").join(package);
+    let folder = scratch(workspace).join("listening").join(PACKAGE);
     let copy = Copy {
-        package: package.to_owned(),
+        package: PACKAGE.to_owned(),
         folder: folder.clone(),
     };
-    let source = upstream::published(workspace, package, version)?;
+    let source = upstream::published(workspace, PACKAGE, CANDLE)?;
     let mut instead = BTreeMap::new();
     for (file, replace, with) in EDITS {
         instead.insert(file.into(), edited(&source.join(file), replace, with)?);

@@ -2,14 +2,17 @@
 
 use model_registry::Finding;
 
+/// The candle that this workspace pins; a test compares it with the table.
+pub(super) const CANDLE: &str = "0.11.1";
+
 /// What a case on candle needs.
-pub(super) const BOUND: &str = "\
-candle-core = { version = \"=0.11.1\", default-features = false }
-candle-nn = { version = \"=0.11.1\", default-features = false }
-candle-transformers = { version = \"=0.11.1\", default-features = false }
-serde = { version = \"1\", features = [\"derive\"] }
-serde_json = \"1\"
-";
+pub(super) fn bound() -> String {
+    let candle = ["candle-core", "candle-nn", "candle-transformers"].map(|package| {
+        format!("{package} = {{ version = \"={CANDLE}\", default-features = false }}\n")
+    });
+    let serde = "serde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n";
+    candle.concat() + serde
+}
 
 /// What computes is optimised, the rest is built sooner than it is run.
 const PROFILE: &str = "\
@@ -58,4 +61,18 @@ pub(super) fn requirements(finding: &Finding) -> String {
         lines.push('\n');
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candle_is_the_one_that_the_workspace_pins() {
+        let table = include_str!("../../../Cargo.toml");
+        assert!(
+            bound().lines().take(3).all(|line| table.contains(line)),
+            "{CANDLE}"
+        );
+    }
 }

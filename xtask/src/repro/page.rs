@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use model_registry::{Binding, Finding};
 
-use super::subject::Check;
+use super::{manifest::CANDLE, subject::Check};
 
 /// Of a finding's own program.
 pub(super) fn of_program(finding: &Finding) -> String {
@@ -26,7 +26,7 @@ pub(super) fn of_check(check: &Check<'_>) -> String {
     let _infallible = writeln!(
         page,
         "# {title}\n\n\
-         `cargo run` repeats the calls of `data/calls.json` with candle-transformers 0.11.1 and holds every answer against \
+         `cargo run` repeats the calls of `data/calls.json` with candle-transformers {CANDLE} and holds every answer against \
          what transformers' `{}` gives for the same config, weights and inputs in float64. It ends with code 1 while one \
          differs by more than four times what PyTorch itself loses in the same precision.\n\n\
          - `src/main.rs`: how candle is called; `src/candle.rs`: what makes the calls and compares.\n\

@@ -102,7 +102,7 @@ impl Project {
                 }
                 put(
                     "Cargo.toml",
-                    &manifest::manifest(&subject.name(), manifest::BOUND),
+                    &manifest::manifest(&subject.name(), &manifest::bound()),
                 )?;
                 lock()?;
                 let data = folder.join("data");

@@ -2,7 +2,9 @@
 
 use evidence::TestId;
 use generator::Fate;
-use model_registry::{Family, Finding, Findings, Program, Registry, ResolvedCase};
+use model_registry::{
+    Family, Finding, Findings, Program, Registry, ResolvedCase, family_and_variant,
+};
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
@@ -133,10 +135,7 @@ fn checked<'a>(
 }
 
 fn case_called<'a>(registry: &'a Registry, name: &str) -> Result<(&'a Family, ResolvedCase<'a>)> {
-    let (family, variant) = match name.split_once('.') {
-        Some((family, variant)) => (family, Some(variant)),
-        None => (name, None),
-    };
+    let (family, variant) = family_and_variant(name);
     let Some(family) = registry.family_called(family) else {
         return Err(Failure::new(Exit::Usage, select::unknown(registry, family)));
     };

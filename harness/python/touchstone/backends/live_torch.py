@@ -1,11 +1,9 @@
 """The family's own model in transformers, with the reference's weights."""
 
-import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from touchstone import live
 from touchstone.case import Case
@@ -20,8 +18,7 @@ class Session:
     def __init__(self, case: Case, reference: Reference) -> None:
         self.case = case
         with tempfile.TemporaryDirectory(prefix="touchstone-") as folder:
-            save_file(reference.weights(), Path(folder) / "model.safetensors", metadata={"format": "pt"})
-            (Path(folder) / "config.json").write_text(json.dumps(reference.manifest["config"]))
+            reference.write_checkpoint(Path(folder))
             self.model = live.loaded(case, Path(folder), live.torch.float32)
 
     def run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
