@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
-use model_registry::{Family, Registry, TOKENIZER};
+use model_registry::{Family, Registry, ResolvedCase, TOKENIZER};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -74,19 +74,20 @@ fn emit(
     templates: &Templates,
 ) -> Result<Files, Vec<Error>> {
     // Collected in the order of the families, so that errors come in the same order every time.
-    let mut results: Vec<_> = families
-        .into_par_iter()
-        .flat_map_iter(|family| [rust_file(family, templates), python_file(family, templates)])
-        .collect();
-    results.extend(shared_files(registry, templates));
+    let of_families = || -> Vec<_> {
+        families
+            .into_par_iter()
+            .flat_map_iter(|family| family_files(family, templates))
+            .collect()
+    };
+    let (mut results, shared) = rayon::join(of_families, || shared_files(registry, templates));
+    results.extend(shared);
 
-    let mut files = Files::new();
+    let mut files = Vec::with_capacity(results.len());
     let mut errors = Vec::new();
     for result in results {
         match result {
-            Ok((path, text)) => {
-                files.insert(path, text);
-            }
+            Ok(file) => files.push(file),
             // A family that cannot be read fails alike in each of its files: once is enough.
             Err(error)
                 if errors
@@ -96,13 +97,25 @@ fn emit(
         }
     }
     if errors.is_empty() {
-        Ok(files)
+        Ok(files.into_iter().collect())
     } else {
         Err(errors)
     }
 }
 
-fn rust_file(family: &Family, templates: &Templates) -> Result<Emitted, Error> {
+fn family_files(family: &Family, templates: &Templates) -> [Result<Emitted, Error>; 2] {
+    let cases = family.cases();
+    [
+        rust_file(family, &cases, templates),
+        python_file(family, &cases, templates),
+    ]
+}
+
+fn rust_file(
+    family: &Family,
+    cases: &[ResolvedCase<'_>],
+    templates: &Templates,
+) -> Result<Emitted, Error> {
     let stem = context::template_stem(family.architecture);
     let template = Template {
         name: format!("rust/{stem}.rs.j2"),
@@ -117,12 +130,16 @@ fn rust_file(family: &Family, templates: &Templates) -> Result<Emitted, Error> {
         family,
         &path,
         &template,
-        &RustContext::new(family)?,
+        &RustContext::new(family, cases)?,
         templates,
     )
 }
 
-fn python_file(family: &Family, templates: &Templates) -> Result<Emitted, Error> {
+fn python_file(
+    family: &Family,
+    cases: &[ResolvedCase<'_>],
+    templates: &Templates,
+) -> Result<Emitted, Error> {
     let stem = context::template_stem(family.architecture);
     let template = Template {
         name: format!("python/{stem}.py.j2"),
@@ -137,7 +154,7 @@ fn python_file(family: &Family, templates: &Templates) -> Result<Emitted, Error>
         family,
         &path,
         &template,
-        &PythonContext::new(family)?,
+        &PythonContext::new(family, cases)?,
         templates,
     )
 }

@@ -50,7 +50,7 @@ pub fn checks() -> impl Iterator<Item = &'static str> {
 
 /// Every check of a family's architecture, for each of its cases on each backend.
 pub fn plan(family: &Family) -> Result<Vec<Planned>, Error> {
-    let context = RustContext::new(family)?;
+    let context = RustContext::new(family, &family.cases())?;
     Ok(context.planned().cloned().collect())
 }
 

@@ -1,6 +1,6 @@
 //! What a family comes to, case by case: the base case and each variant, merged.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -172,7 +172,11 @@ fn write_sorted(value: &Value, text: &mut String) {
                 .collect()
         }
         Value::Array(items) => items.iter().map(|item| (None, item)).collect(),
-        scalar => return text.push_str(&scalar.to_string()),
+        // Writing to a String cannot fail.
+        scalar => {
+            let _ = write!(text, "{scalar}");
+            return;
+        }
     };
     let (open, close) = if value.is_object() {
         ('{', '}')
@@ -185,8 +189,7 @@ fn write_sorted(value: &Value, text: &mut String) {
             text.push(',');
         }
         if let Some(key) = key {
-            text.push_str(&Value::from(key.as_str()).to_string());
-            text.push(':');
+            let _ = write!(text, "{}:", Value::from(key.as_str()));
         }
         write_sorted(item, text);
     }

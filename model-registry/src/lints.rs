@@ -21,22 +21,27 @@ use crate::{
 
 /// Every lint by the name that a waiver gives.
 pub(crate) const LINTS: &[(&str, Lint)] = &[
-    ("batch-of-two", batch_of_two::check),
-    ("distinct-dimensions", distinct_dimensions::check),
-    ("dynamic-graph", dynamic_graph::check),
+    ("batch-of-two", |family, _| batch_of_two::check(family)),
+    ("distinct-dimensions", |family, _| {
+        distinct_dimensions::check(family)
+    }),
+    ("dynamic-graph", |family, _| dynamic_graph::check(family)),
     ("epsilon-variant", epsilon_variant::check),
-    ("grouped-heads", grouped_heads::check),
-    ("more-experts", more_experts::check),
-    ("sizes-only", sizes_only::check),
-    ("unequal-lengths", unequal_lengths::check),
-    ("window-shorter", window_shorter::check),
+    ("grouped-heads", |_, cases| grouped_heads::check(cases)),
+    ("more-experts", |_, cases| more_experts::check(cases)),
+    ("sizes-only", |family, _| sizes_only::check(family)),
+    ("unequal-lengths", |family, _| {
+        unequal_lengths::check(family)
+    }),
+    ("window-shorter", |_, cases| window_shorter::check(cases)),
 ];
 
-type Lint = fn(&Family) -> Vec<Fault>;
+/// Given a family and its cases.
+type Lint = fn(&Family, &[ResolvedCase<'_>]) -> Vec<Fault>;
 
-pub(crate) fn check(family: &Family, faults: &mut Vec<Fault>) {
+pub(crate) fn check(family: &Family, cases: &[ResolvedCase<'_>], faults: &mut Vec<Fault>) {
     for (rule, lint) in LINTS {
-        let broken = lint(family);
+        let broken = lint(family, cases);
         match family.waives.get(*rule) {
             None => faults.extend(
                 broken

@@ -32,11 +32,12 @@ pub(crate) fn check<'a>(
 }
 
 fn faults(path: &Utf8PathBuf, family: &Family) -> Vec<Fault> {
+    let cases = family.cases();
     let mut faults = Vec::new();
     names::check(path, family, &mut faults);
     config::check(family, &mut faults);
-    tensors::check(family, &mut faults);
-    binding::check(family, &mut faults);
-    lints::check(family, &mut faults);
+    tensors::check(family, &cases, &mut faults);
+    binding::check(family, &cases, &mut faults);
+    lints::check(family, &cases, &mut faults);
     faults
 }

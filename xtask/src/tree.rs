@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fs, io::ErrorKind};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use generator::{FOLDER, MARK};
+use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use crate::files;
@@ -102,9 +103,10 @@ pub fn apply(
     for path in difference.leftovers.iter().chain(&difference.orphaned) {
         fs::remove_file(root.join(path)).with_context(|| format!("cannot remove {path}"))?;
     }
-    for path in difference.missing.iter().chain(&difference.stale) {
-        files::write(&root.join(path), expected[path].as_bytes())?;
-    }
+    let written: Vec<_> = difference.missing.iter().chain(&difference.stale).collect();
+    written
+        .into_par_iter()
+        .try_for_each(|path| files::write(&root.join(path), expected[path].as_bytes()))?;
     for folder in &difference.empty {
         // What Python left there is not worth keeping; anything else makes the folder stay.
         let full = root.join(folder);

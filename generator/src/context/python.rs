@@ -38,9 +38,8 @@ struct Argument {
 }
 
 impl PythonContext {
-    pub(crate) fn new(family: &Family) -> Result<Self, Error> {
+    pub(crate) fn new(family: &Family, cases: &[ResolvedCase<'_>]) -> Result<Self, Error> {
         names::check(family)?;
-        let cases = family.cases();
         let mut imports = BTreeSet::from(["Case".to_owned(), "check".to_owned()]);
         imports.extend(
             cases

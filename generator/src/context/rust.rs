@@ -79,13 +79,12 @@ struct TestContext {
 }
 
 impl RustContext {
-    pub(crate) fn new(family: &Family) -> Result<Self, Error> {
+    pub(crate) fn new(family: &Family, cases: &[ResolvedCase<'_>]) -> Result<Self, Error> {
         names::check(family)?;
-        let cases = family.cases();
         let mut contexts = Vec::with_capacity(cases.len());
         // The base case comes first, and some variants inherit its adapter.
         let mut inherited = None;
-        for case in &cases {
+        for case in cases {
             let own = match case.candle {
                 Some(binding) if !case.inherits_binding => {
                     Some(AdapterContext::new(case, binding)?)

@@ -1,5 +1,7 @@
 //! Names: `xlm-roberta` becomes a module, a constant or a key, or is refused.
 
+use proc_macro2::{Ident, Span, TokenTree};
+
 /// Words of Python that are no identifiers; the soft ones are, but would read badly.
 const PYTHON_KEYWORDS: &[&str] = &[
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
@@ -11,11 +13,12 @@ const PYTHON_KEYWORDS: &[&str] = &[
 /// `xlm-roberta` → `xlm_roberta`; no raw identifiers, since a test's path would show them.
 pub(crate) fn rust_identifier(name: &str) -> Result<String, String> {
     let identifier = name.replace('-', "_");
-    match syn::parse_str::<syn::Ident>(&identifier) {
-        Ok(_) if is_plain(&identifier) => Ok(identifier),
-        _ => Err(format!(
+    if is_plain(&identifier) && !is_rust_keyword(&identifier) {
+        Ok(identifier)
+    } else {
+        Err(format!(
             "{name:?} is not a Rust identifier: expected letters, digits, `_` and no keyword"
-        )),
+        ))
     }
 }
 
@@ -56,6 +59,13 @@ pub(crate) fn toml_key(name: &str) -> Result<String, String> {
             "{name:?} is not a bare TOML key: expected letters, digits, `-` and `_`"
         ))
     }
+}
+
+/// Whether Rust keeps a plain word for itself.
+fn is_rust_keyword(word: &str) -> bool {
+    // From a token and not from text: proc-macro2 would keep every text, to tell its lines.
+    let token = TokenTree::from(Ident::new(word, Span::call_site()));
+    syn::parse2::<Ident>(token.into()).is_err()
 }
 
 /// ASCII, so that it looks like what it is; and not empty, not led by a digit.

@@ -136,45 +136,67 @@ impl Expression {
     }
 
     fn on_one_line(&self) -> String {
-        let all = |items: &[Self]| {
-            items
-                .iter()
-                .map(Self::on_one_line)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let mut line = String::new();
+        self.write_to(&mut line);
+        line
+    }
+
+    /// Puts the expression at the end of a line.
+    fn write_to(&self, line: &mut String) {
         match self {
-            Self::Literal(Value::Null) => "None".to_owned(),
-            Self::Literal(Value::Bool(true)) => "True".to_owned(),
-            Self::Literal(Value::Bool(false)) => "False".to_owned(),
-            Self::Literal(Value::String(text)) => string(text),
-            // JSON writes numbers as Python does.
-            Self::Literal(number) => number.to_string(),
-            Self::Tuple(items) if items.len() == 1 => format!("({},)", all(items)),
-            Self::Tuple(items) => format!("({})", all(items)),
-            Self::List(items) => format!("[{}]", all(items)),
-            Self::Dict(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|(key, value)| format!("{}: {}", string(key), value.on_one_line()));
-                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            Self::Literal(Value::Null) => line.push_str("None"),
+            Self::Literal(Value::Bool(true)) => line.push_str("True"),
+            Self::Literal(Value::Bool(false)) => line.push_str("False"),
+            Self::Literal(Value::String(text)) => write_string(line, text),
+            // JSON writes numbers as Python does; writing to a String cannot fail.
+            Self::Literal(number) => {
+                let _ = write!(line, "{number}");
             }
+            Self::Tuple(items) => {
+                let close = if items.len() == 1 { ",)" } else { ")" };
+                between(line, "(", items, close, Self::write_to);
+            }
+            Self::List(items) => between(line, "[", items, "]", Self::write_to),
+            Self::Dict(entries) => between(line, "{", entries, "}", |(key, value), line| {
+                write_string(line, key);
+                line.push_str(": ");
+                value.write_to(line);
+            }),
             Self::Call {
                 function,
                 positional,
                 keyword,
             } => {
-                let positional = positional.iter().map(Self::on_one_line);
-                let keyword = keyword
-                    .iter()
-                    .map(|(name, value)| format!("{name}={}", value.on_one_line()));
-                format!(
-                    "{function}({})",
-                    positional.chain(keyword).collect::<Vec<_>>().join(", ")
-                )
+                line.push_str(function);
+                let has_both = !positional.is_empty() && !keyword.is_empty();
+                let comma = if has_both { ", " } else { "" };
+                between(line, "(", positional, comma, Self::write_to);
+                between(line, "", keyword, ")", |(name, value), line| {
+                    line.push_str(name);
+                    line.push('=');
+                    value.write_to(line);
+                });
             }
         }
     }
+}
+
+/// Puts items at the end of a line, with commas between them.
+fn between<T>(
+    line: &mut String,
+    open: &str,
+    items: &[T],
+    close: &str,
+    write: impl Fn(&T, &mut String),
+) {
+    line.push_str(open);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            line.push_str(", ");
+        }
+        write(item, line);
+    }
+    line.push_str(close);
 }
 
 fn lay_out_all(items: &[Expression], indent: usize) -> Vec<String> {
@@ -183,22 +205,30 @@ fn lay_out_all(items: &[Expression], indent: usize) -> Vec<String> {
 
 /// A string literal in double quotes; what cannot be seen is escaped.
 pub(crate) fn string(text: &str) -> String {
-    let mut literal = String::from('"');
+    let mut literal = String::new();
+    write_string(&mut literal, text);
+    literal
+}
+
+fn write_string(line: &mut String, text: &str) {
+    line.push('"');
     for c in text.chars() {
         // Writing to a String cannot fail.
         let _ = match c {
-            '"' | '\\' => write!(literal, "\\{c}"),
-            '\n' => write!(literal, "\\n"),
-            '\r' => write!(literal, "\\r"),
-            '\t' => write!(literal, "\\t"),
-            c if is_visible(c) => write!(literal, "{c}"),
-            c if u32::from(c) < 0x100 => write!(literal, "\\x{:02x}", u32::from(c)),
-            c if u32::from(c) < 0x1_0000 => write!(literal, "\\u{:04x}", u32::from(c)),
-            c => write!(literal, "\\U{:08x}", u32::from(c)),
+            '"' | '\\' => write!(line, "\\{c}"),
+            '\n' => write!(line, "\\n"),
+            '\r' => write!(line, "\\r"),
+            '\t' => write!(line, "\\t"),
+            c if is_visible(c) => {
+                line.push(c);
+                Ok(())
+            }
+            c if u32::from(c) < 0x100 => write!(line, "\\x{:02x}", u32::from(c)),
+            c if u32::from(c) < 0x1_0000 => write!(line, "\\u{:04x}", u32::from(c)),
+            c => write!(line, "\\U{:08x}", u32::from(c)),
         };
     }
-    literal.push('"');
-    literal
+    line.push('"');
 }
 
 /// Text for one line of a docstring; line breaks and tabs become spaces.
@@ -223,7 +253,7 @@ pub(super) fn check_prose(text: &str) -> Result<(), String> {
 
 /// Whether a character shows as itself; the standard library escapes those that do not.
 fn is_visible(c: char) -> bool {
-    matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
+    c.is_ascii_alphanumeric() || matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
 }
 
 #[cfg(test)]

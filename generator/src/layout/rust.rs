@@ -6,7 +6,7 @@ use super::{Broken, spacing};
 pub(crate) fn layout(rendered: &str) -> Result<String, Broken> {
     let mut file = syn::parse_file(rendered).map_err(|error| broken(&error))?;
     spacing::set_apart(&mut file);
-    Ok(spacing::blank_lines(&prettyplease::unparse(&file)))
+    Ok(prettyplease::unparse(&file))
 }
 
 fn broken(error: &syn::Error) -> Broken {

@@ -1,6 +1,6 @@
 //! With as many experts as are chosen, routing chooses nothing.
 
-use crate::{Family, error::Fault};
+use crate::{ResolvedCase, error::Fault};
 
 use super::{below, config_path, configs, number};
 
@@ -17,10 +17,10 @@ const CHOSEN: &[&str] = &[
     "top_k",
 ];
 
-pub(super) fn check(family: &Family) -> Vec<Fault> {
+pub(super) fn check(cases: &[ResolvedCase<'_>]) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for case in family.cases() {
-        for (at, config) in configs(config_path(&case), &case.config) {
+    for case in cases {
+        for (at, config) in configs(config_path(case), &case.config) {
             if let (Some((name, experts)), Some((_, chosen))) =
                 (number(config, EXPERTS), number(config, CHOSEN))
                 && experts <= chosen

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Family, ResolvedCase, error::Fault, outline::Path};
+use crate::{ResolvedCase, error::Fault, outline::Path};
 
 use super::{below, config_path, configs, number};
 
@@ -13,13 +13,13 @@ const WINDOWS: &[&str] = &[
     "window_size",
 ];
 
-pub(super) fn check(family: &Family) -> Vec<Fault> {
+pub(super) fn check(cases: &[ResolvedCase<'_>]) -> Vec<Fault> {
     let mut wide: Option<(Path, u64, usize)> = None;
-    for case in family.cases() {
-        let Some(longest) = longest(&case) else {
+    for case in cases {
+        let Some(longest) = longest(case) else {
             continue;
         };
-        for (at, config) in configs(config_path(&case), &case.config) {
+        for (at, config) in configs(config_path(case), &case.config) {
             let disabled = config.get("use_sliding_window") == Some(&Value::Bool(false));
             let Some((name, window)) = number(config, WINDOWS).filter(|_| !disabled) else {
                 continue;

@@ -14,12 +14,12 @@ use crate::{
     words::list,
 };
 
-pub(super) fn check(family: &Family, faults: &mut Vec<Fault>) {
+pub(super) fn check(family: &Family, cases: &[ResolvedCase<'_>], faults: &mut Vec<Fault>) {
     check_unbound(family, faults);
-    for case in family.cases() {
+    for case in cases {
         let Some(binding) = case.candle else { continue };
         if case.inherits_binding {
-            check_inherited(&case, binding, faults);
+            check_inherited(case, binding, faults);
             continue;
         }
         let at = match case.variant {

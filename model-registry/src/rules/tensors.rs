@@ -13,9 +13,8 @@ const RESERVED: [&str; 8] = [
     "cache", "config", "device", "dtype", "inputs", "model", "position", "weights",
 ];
 
-pub(super) fn check(family: &Family, faults: &mut Vec<Fault>) {
-    let cases = family.cases();
-    for case in &cases {
+pub(super) fn check(family: &Family, cases: &[ResolvedCase<'_>], faults: &mut Vec<Fault>) {
+    for case in cases {
         check_case(case, faults);
     }
     for name in family.sizes.keys() {

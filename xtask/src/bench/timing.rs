@@ -22,25 +22,24 @@ pub(super) fn regen(workspace: &Workspace, runs: usize) -> Result {
     let scratch = workspace
         .scratch()
         .join(format!("bench-{}", std::process::id()));
-    for _ in 0..runs {
+    for run in 0..runs {
+        // A folder of its own: where files have just been deleted, some file systems are slow to make others.
+        let folder = scratch.join(run.to_string());
         let registry = timings.time("load the registry", || sources::registry(workspace))?;
         let templates = timings.time("load the templates", || sources::templates(None))?;
         let files = timings.time("generate", || sources::emitted(&registry, &templates))?;
-        if scratch.exists() {
-            fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {scratch}"))?;
-        }
-        workspace.make_folder(&scratch)?;
+        workspace.make_folder(&folder)?;
         timings.time("write everything", || {
-            let difference = tree::compare(&scratch, &files, Scope::Whole)?;
-            tree::apply(&scratch, &files, &difference)
+            let difference = tree::compare(&folder, &files, Scope::Whole)?;
+            tree::apply(&folder, &files, &difference)
         })?;
         let left = timings.time("find nothing to write", || {
-            tree::compare(&scratch, &files, Scope::Whole)
+            tree::compare(&folder, &files, Scope::Whole)
         })?;
         if !left.is_none() {
             return Err(Failure::new(
                 Exit::Setup,
-                format!("{scratch} did not hold what was written"),
+                format!("{folder} did not hold what was written"),
             ));
         }
         if interrupt::requested() {
