@@ -9,6 +9,7 @@ pub mod docs;
 pub mod exit;
 pub mod files;
 pub mod findings;
+mod fitting;
 pub mod interrupt;
 pub mod list;
 pub mod new;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     exit::{Exit, Failure, OrExit, Result},
-    output, sources,
+    fitting, output, sources,
     verify::Backend,
     workspace::Workspace,
 };
@@ -262,17 +262,8 @@ fn print_case(case: &ResolvedCase<'_>, recorded: bool) {
         return;
     };
     output::say(format_args!("  candle      {}", binding.model.as_str()));
-    for (to, from) in &binding.rename {
-        output::say(format_args!("    asks for  {to}, which is {from}"));
-    }
-    for (to, derived) in &binding.derive {
-        let sources = derived.sources().join(", ");
-        output::say(format_args!(
-            "    asks for  {to}, which is made of {sources}"
-        ));
-    }
-    for field in binding.translate.keys() {
-        output::say(format_args!("    translates config field {field}"));
+    for line in fitting::lines(binding) {
+        output::say(format_args!("    {line}"));
     }
     for (output_name, reason) in &binding.missing {
         output::say(format_args!("    lacks     {output_name}: {reason}"));

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use model_registry::{Binding, Category, Family, Registry, Translation};
+use model_registry::{Binding, Category, Family, Registry};
 
 use super::{
     GENERATED,
     standing::{self, Standing, Verdicts, prose},
 };
+use crate::fitting;
 
 /// A backend with its page.
 pub(super) struct Backend {
@@ -137,34 +138,7 @@ fn bindings(family: &Family) -> Vec<&Binding> {
 fn made_fit(bindings: &[&Binding]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for binding in bindings {
-        for (field, translation) in &binding.translate {
-            lines.push(match translation {
-                Translation::From(path) => format!("config: `{field}` is transformers' `{path}`"),
-                Translation::Value(value) => {
-                    format!("config: `{field}` is to be set, here to `{value}`")
-                }
-            });
-        }
-        for (to, from) in &binding.rename {
-            let side = |name: &str| {
-                if name.is_empty() {
-                    "(no prefix)".to_owned()
-                } else {
-                    format!("`{name}`")
-                }
-            };
-            lines.push(format!(
-                "weights: {} is the checkpoint's {}",
-                side(to),
-                side(from)
-            ));
-        }
-        for (to, derived) in &binding.derive {
-            let sources = derived.sources().join("`, `");
-            lines.push(format!(
-                "weights: `{to}` is made of the checkpoint's `{sources}`"
-            ));
-        }
+        lines.extend(fitting::lines(binding));
         for (output, why) in &binding.missing {
             lines.push(format!("does not give `{output}`: {}", prose(why)));
         }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use model_registry::{Binding, Finding};
 
 use super::{manifest::CANDLE, subject::Check};
+use crate::fitting;
 
 /// Of a finding's own program.
 pub(super) fn of_program(finding: &Finding) -> String {
@@ -54,22 +55,10 @@ pub(super) fn of_check(check: &Check<'_>) -> String {
 
 /// What had to be done to the checkpoint before candle could read it.
 fn translations(binding: &Binding) -> String {
-    let mut lines = String::new();
-    for field in binding.translate.keys() {
-        let _infallible = writeln!(
-            lines,
-            "- the config's `{field}` is given as candle reads it"
-        );
-    }
-    for (to, from) in &binding.rename {
-        let _infallible = writeln!(lines, "- `{to}` is the checkpoint's `{from}`");
-    }
-    for (to, derived) in &binding.derive {
-        let sources = derived.sources().join("`, `");
-        let _infallible = writeln!(lines, "- `{to}` is made of the checkpoint's `{sources}`");
-    }
+    let lines = fitting::lines(binding);
     if lines.is_empty() {
-        return lines;
+        return String::new();
     }
+    let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
     format!("\nWhat was done to config and checkpoint so that candle reads them:\n\n{lines}")
 }
