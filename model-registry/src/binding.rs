@@ -51,6 +51,42 @@ pub struct Binding {
     pub missing: BTreeMap<String, String>,
 }
 
+/// The binding of a variant that does not have the base case's.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum VariantBinding {
+    /// One of its own.
+    Own(Box<Binding>),
+    /// The one of another variant, by that variant's name.
+    Of(String),
+}
+
+impl<'de> Deserialize<'de> for VariantBinding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `#[serde(untagged)]`: its message would not say what is valid.
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = VariantBinding;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a binding, or the name of a variant that has one")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<VariantBinding, E> {
+                Ok(VariantBinding::Of(name.to_owned()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<VariantBinding, A::Error> {
+                let binding = Binding::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(VariantBinding::Own(Box::new(binding)))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
 /// A key-value cache that the caller owns.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

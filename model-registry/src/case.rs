@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Axis, Binding, CHECKS, Family, Input, Object, Size, Variant};
+use crate::{Axis, Binding, CHECKS, Family, Input, Object, Size, Variant, VariantBinding};
 
 /// The version of what the recorder makes of a case; a new one ages every reference.
 pub const RECORDER_FORMAT: u32 = 2;
@@ -33,8 +33,8 @@ pub struct ResolvedCase<'a> {
     pub outputs: BTreeMap<String, Vec<Axis>>,
     /// How candle-transformers is called, if it can be.
     pub candle: Option<&'a Binding>,
-    /// Whether that binding is the base case's.
-    pub inherits_binding: bool,
+    /// The variant that brings the binding; `None` where the base case does.
+    pub binding_of: Option<&'a str>,
 }
 
 impl Family {
@@ -71,7 +71,7 @@ impl Family {
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
             candle: self.candle.as_ref(),
-            inherits_binding: false,
+            binding_of: None,
         }
     }
 }
@@ -84,13 +84,18 @@ pub fn family_and_variant(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-impl ResolvedCase<'_> {
+impl<'a> ResolvedCase<'a> {
     /// `bert` or `bert.relu`, which is also the name of its reference.
     pub fn name(&self) -> String {
         match self.variant {
             Some(variant) => format!("{}.{variant}", self.family.family),
             None => self.family.family.clone(),
         }
+    }
+
+    /// The binding, where the case brings it and does not share another's.
+    pub fn own_binding(&self) -> Option<&'a Binding> {
+        self.candle.filter(|_| self.binding_of == self.variant)
     }
 
     /// A digest, in 16 hexadecimal digits, of all that recording reads; a new alias or candle
@@ -153,10 +158,14 @@ fn varied<'a>(mut case: ResolvedCase<'a>, name: &'a str, variant: &'a Variant) -
         case.model = model.clone();
         case.candle = None;
     }
-    case.inherits_binding = case.candle.is_some() && variant.candle.is_none();
-    if let Some(binding) = &variant.candle {
-        case.candle = Some(binding);
-    }
+    (case.candle, case.binding_of) = match &variant.candle {
+        None => (case.candle, None),
+        Some(VariantBinding::Own(binding)) => (Some(binding.as_ref()), Some(name)),
+        Some(VariantBinding::Of(owner)) => {
+            let variant = case.family.variants.get(owner);
+            (variant.and_then(Variant::own_binding), Some(owner.as_str()))
+        }
+    };
     case
 }
 

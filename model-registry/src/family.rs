@@ -6,7 +6,9 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, Axis, Binding, Category, Input, Modality, Priority, Size};
+use crate::{
+    Architecture, Axis, Binding, Category, Input, Modality, Priority, Size, VariantBinding,
+};
 
 /// A JSON object, as transformers writes a config.
 pub type Object = serde_json::Map<String, serde_json::Value>;
@@ -105,9 +107,19 @@ pub struct Variant {
     /// Replaces the base case's outputs if given.
     #[serde(default)]
     pub outputs: Option<BTreeMap<String, Vec<Axis>>>,
-    /// Replaces the base case's binding if given.
+    /// Replaces the base case's binding if given: a binding, or the name of the variant whose binding it shares.
     #[serde(default)]
-    pub candle: Option<Binding>,
+    pub candle: Option<VariantBinding>,
+}
+
+impl Variant {
+    /// The binding that it brings itself.
+    pub fn own_binding(&self) -> Option<&Binding> {
+        match &self.candle {
+            Some(VariantBinding::Own(binding)) => Some(binding),
+            Some(VariantBinding::Of(_)) | None => None,
+        }
+    }
 }
 
 impl Family {

@@ -21,7 +21,7 @@ mod words;
 mod world;
 
 pub use axis::{Axis, Size};
-pub use binding::{Binding, Cache, Derived, Part, Piece, Translation};
+pub use binding::{Binding, Cache, Derived, Part, Piece, Translation, VariantBinding};
 pub use case::{RECORDER_FORMAT, ResolvedCase, family_and_variant};
 pub use catalogue::{Catalogue, ModelType, Standing};
 pub use error::{Error, Errors};

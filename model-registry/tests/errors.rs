@@ -40,6 +40,10 @@ faults! {
     axis_negative
     axis_of_zero
     axis_without_size
+    binding_is_a_list
+    binding_of_itself
+    binding_of_nobody
+    binding_of_one_that_shares
     boxes_of_three
     category_of_other_folder
     checkpoint_is_url
@@ -122,6 +126,8 @@ faults! {
     rename_prefix_to_name
     rename_with_more_stars
     rows_ragged
+    shared_binding_gives_other_output
+    shared_binding_reads_absent_input
     size_given_twice
     size_negative
     size_of_no_input

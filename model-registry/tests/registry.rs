@@ -32,6 +32,19 @@ variants:
     model: BertForMaskedLM
     call: {output_attentions: false}
     outputs: {logits: [batch, sequence, 89]}
+    candle:
+      use: candle_transformers::models::bert::{BertForMaskedLM, Config}
+      config: Config
+      model: BertForMaskedLM
+      load: BertForMaskedLM::load(weights, &config)?
+      outputs:
+        logits: model.forward(&input_ids, None)?
+  lm-head-relu:
+    tries: the head with another activation
+    model: BertForMaskedLM
+    config: {hidden_act: relu}
+    outputs: {logits: [batch, sequence, 89]}
+    candle: lm-head
   longer:
     tries: a longer sequence and no mask
     sizes: {sequence: [13, 8]}
@@ -79,7 +92,7 @@ fn base_case_merges_checkpoint_and_sizes() {
         base.outputs["last_hidden_state"][2],
         Axis::Named("hidden".into())
     );
-    assert!(base.candle.is_some() && !base.inherits_binding);
+    assert!(base.own_binding().is_some());
     assert_eq!(
         family.path(),
         "model-registry/families/text-encoder/bert.yaml"
@@ -93,7 +106,13 @@ fn variants_change_what_they_name_and_nothing_else() {
     let names: Vec<_> = family.cases().iter().map(ResolvedCase::name).collect();
     assert_eq!(
         names,
-        ["bert", "bert.epsilon", "bert.lm-head", "bert.longer"]
+        [
+            "bert",
+            "bert.epsilon",
+            "bert.lm-head",
+            "bert.lm-head-relu",
+            "bert.longer"
+        ]
     );
 
     let epsilon = case(family, "bert.epsilon");
@@ -102,12 +121,19 @@ fn variants_change_what_they_name_and_nothing_else() {
         epsilon.config["vision_config"],
         json!({"hidden_act": null, "image_size": 15})
     );
-    assert!(epsilon.candle.is_some() && epsilon.inherits_binding);
+    assert!(epsilon.candle.is_some() && epsilon.own_binding().is_none());
 
     let head = case(family, "bert.lm-head");
     assert_eq!(head.model, "BertForMaskedLM");
     assert_eq!(head.outputs["logits"][2], Axis::Fixed(89));
-    assert!(head.candle.is_none(), "another class has another API");
+    let binding = head.own_binding().expect("another class has another API");
+    assert_eq!(binding.model.as_str(), "BertForMaskedLM");
+
+    let relu = case(family, "bert.lm-head-relu");
+    assert!(relu.own_binding().is_none());
+    assert_eq!(relu.binding_of, Some("lm-head"));
+    let shared = relu.candle.expect("it names the variant that has one");
+    assert_eq!(shared.model.as_str(), "BertForMaskedLM");
 
     let longer = case(family, "bert.longer");
     assert_eq!(longer.sizes["sequence"].recorded, 13);

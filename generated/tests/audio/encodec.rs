@@ -257,7 +257,7 @@ mod constant_padding {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: Model,
     }
 
@@ -398,7 +398,7 @@ mod constant_padding {
 /// Codes of four bits in place of ten.
 mod small_codebook {
     use super::*;
-    use candle_transformers::models::encodec::{Config, Model};
+    use super::constant_padding::Native;
 
     const SMALL_CODEBOOK: Case = Case {
         category: "audio",
@@ -406,87 +406,6 @@ mod small_codebook {
         variant: Some("small-codebook"),
         recorded_from: "0fe6570c2efb6c16",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: Model,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_values"];
-        const OUTPUTS: &[&str] = &["audio_values"];
-        const RENAMES: &[(&str, &str)] = &[
-            (
-                "decoder.layers.*.block.*.conv.weight_g",
-                "decoder.layers.*.block.*.conv.parametrizations.weight.original0",
-            ),
-            (
-                "decoder.layers.*.block.*.conv.weight_v",
-                "decoder.layers.*.block.*.conv.parametrizations.weight.original1",
-            ),
-            (
-                "decoder.layers.*.conv.weight_g",
-                "decoder.layers.*.conv.parametrizations.weight.original0",
-            ),
-            (
-                "decoder.layers.*.conv.weight_v",
-                "decoder.layers.*.conv.parametrizations.weight.original1",
-            ),
-            (
-                "decoder.layers.*.shortcut.conv.weight_g",
-                "decoder.layers.*.shortcut.conv.parametrizations.weight.original0",
-            ),
-            (
-                "decoder.layers.*.shortcut.conv.weight_v",
-                "decoder.layers.*.shortcut.conv.parametrizations.weight.original1",
-            ),
-            (
-                "encoder.layers.*.block.*.conv.weight_g",
-                "encoder.layers.*.block.*.conv.parametrizations.weight.original0",
-            ),
-            (
-                "encoder.layers.*.block.*.conv.weight_v",
-                "encoder.layers.*.block.*.conv.parametrizations.weight.original1",
-            ),
-            (
-                "encoder.layers.*.conv.weight_g",
-                "encoder.layers.*.conv.parametrizations.weight.original0",
-            ),
-            (
-                "encoder.layers.*.conv.weight_v",
-                "encoder.layers.*.conv.parametrizations.weight.original1",
-            ),
-            (
-                "encoder.layers.*.shortcut.conv.weight_g",
-                "encoder.layers.*.shortcut.conv.parametrizations.weight.original0",
-            ),
-            (
-                "encoder.layers.*.shortcut.conv.weight_v",
-                "encoder.layers.*.shortcut.conv.parametrizations.weight.original1",
-            ),
-        ];
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            ("norm_type", candle::Field::Value("\"WeightNorm\"")),
-            ("pad_mode", candle::Field::Value("\"Constant\"")),
-        ];
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = Model::new(&config, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_values = inputs.get("input_values")?;
-            let audio_values = model.decode(&model.encode(&input_values)?)?;
-            Ok(candle::Tensors::from([("audio_values", audio_values)]))
-        }
-    }
 
     mod on_candle {
         use super::*;

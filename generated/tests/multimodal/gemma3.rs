@@ -200,7 +200,7 @@ mod text {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: Model,
     }
 
@@ -325,7 +325,7 @@ mod text {
 /// The language model alone, with several key-value heads, as from 4B on.
 mod text_grouped_heads {
     use super::*;
-    use candle_transformers::models::gemma3::{Config, Model};
+    use super::text::Native;
 
     const TEXT_GROUPED_HEADS: Case = Case {
         category: "multimodal",
@@ -333,53 +333,6 @@ mod text_grouped_heads {
         variant: Some("text-grouped-heads"),
         recorded_from: "37b75743175f13f0",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: Model,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            (
-                "rope_local_base_freq",
-                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
-            ),
-            (
-                "rope_theta",
-                candle::Field::From("rope_parameters.full_attention.rope_theta"),
-            ),
-            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
-        ];
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = Model::new(false, &config, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.clear_kv_cache();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -616,7 +569,7 @@ mod text_linear_rope {
 /// The language model alone, with queries scaled by another number than the size of the heads, as in 27B.
 mod text_query_scale {
     use super::*;
-    use candle_transformers::models::gemma3::{Config, Model};
+    use super::text::Native;
 
     const TEXT_QUERY_SCALE: Case = Case {
         category: "multimodal",
@@ -624,53 +577,6 @@ mod text_query_scale {
         variant: Some("text-query-scale"),
         recorded_from: "c9486afdeb8915fb",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: Model,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            (
-                "rope_local_base_freq",
-                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
-            ),
-            (
-                "rope_theta",
-                candle::Field::From("rope_parameters.full_attention.rope_theta"),
-            ),
-            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
-        ];
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = Model::new(false, &config, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.clear_kv_cache();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -761,7 +667,7 @@ mod text_query_scale {
 /// The language model alone, with a window shorter than the sequence.
 mod text_window {
     use super::*;
-    use candle_transformers::models::gemma3::{Config, Model};
+    use super::text::Native;
 
     const TEXT_WINDOW: Case = Case {
         category: "multimodal",
@@ -769,53 +675,6 @@ mod text_window {
         variant: Some("text-window"),
         recorded_from: "c8b36a2671b8b6a0",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: Model,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            (
-                "rope_local_base_freq",
-                candle::Field::From("rope_parameters.sliding_attention.rope_theta"),
-            ),
-            (
-                "rope_theta",
-                candle::Field::From("rope_parameters.full_attention.rope_theta"),
-            ),
-            ("sliding_window_pattern", candle::Field::From("_sliding_window_pattern")),
-        ];
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = Model::new(false, &config, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.clear_kv_cache();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;

@@ -269,7 +269,7 @@ mod text {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: TextModel,
     }
 
@@ -534,7 +534,7 @@ mod text_keys_as_values {
 /// The language model alone, with inputs of their own for each layer, as in E2B.
 mod text_per_layer {
     use super::*;
-    use candle_transformers::models::gemma4::{Gemma4TextConfig, text::TextModel};
+    use super::text::Native;
 
     const TEXT_PER_LAYER: Case = Case {
         category: "multimodal",
@@ -542,48 +542,6 @@ mod text_per_layer {
         variant: Some("text-per-layer"),
         recorded_from: "ed7deae189884292",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: TextModel,
-    }
-
-    impl candle::Model for Native {
-        type Config = Gemma4TextConfig;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            ("global_head_dim", candle::Field::Value("24")),
-        ];
-        const CACHES: bool = true;
-
-        fn load(
-            config: Gemma4TextConfig,
-            weights: candle::VarBuilder,
-        ) -> candle::Result<Self> {
-            let model = TextModel::new(&config, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.forward(&input_ids, position)?.squeeze(1)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.clear_kv_cache();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;

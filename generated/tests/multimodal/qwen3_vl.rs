@@ -256,7 +256,7 @@ mod image {
 /// A prompt without an image, and a head of its own.
 mod own_head {
     use super::*;
-    use candle_transformers::models::qwen3_vl::{Config, Qwen3VLModel};
+    use super::text::Native;
 
     const OWN_HEAD: Case = Case {
         category: "multimodal",
@@ -264,65 +264,6 @@ mod own_head {
         variant: Some("own-head"),
         recorded_from: "ad7384c494084579",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: (Qwen3VLModel, Config, candle::VarBuilder),
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            (
-                "text_config.rope_theta",
-                candle::Field::From("text_config.rope_parameters.rope_theta"),
-            ),
-            (
-                "text_config.tie_word_embeddings",
-                candle::Field::From("tie_word_embeddings"),
-            ),
-        ];
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = (Qwen3VLModel::new(&config, weights.clone())?, config, weights);
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let (batch, length) = input_ids.dims2()?;
-            let logits = model
-                .0
-                .forward(
-                    &input_ids,
-                    None,
-                    None,
-                    None,
-                    None,
-                    [length].repeat(batch),
-                    Vec::new(),
-                    Vec::new(),
-                    &[position].repeat(batch),
-                )?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.0 = Qwen3VLModel::new(&model.1, model.2.clone())?;
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -417,7 +358,7 @@ mod text {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: (Qwen3VLModel, Config, candle::VarBuilder),
     }
 

@@ -302,7 +302,7 @@ mod text {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: TextModel,
     }
 
@@ -386,8 +386,7 @@ mod text {
 /// A text part that is projected to the width of a wider vision part, as the giant checkpoint does.
 mod text_projection {
     use super::*;
-    use candle_nn::Module;
-    use candle_transformers::models::siglip::{TextConfig, TextModel};
+    use super::text::Native;
 
     const TEXT_PROJECTION: Case = Case {
         category: "multimodal",
@@ -395,36 +394,6 @@ mod text_projection {
         variant: Some("text-projection"),
         recorded_from: "47491fc2a08a8ea2",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: TextModel,
-    }
-
-    impl candle::Model for Native {
-        type Config = TextConfig;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["pooler_output"];
-
-        fn load(
-            config: TextConfig,
-            weights: candle::VarBuilder,
-        ) -> candle::Result<Self> {
-            let model = TextModel::new(&config, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let pooler_output = model.forward(&input_ids)?;
-            Ok(candle::Tensors::from([("pooler_output", pooler_output)]))
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -498,7 +467,7 @@ mod vision {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: VisionModel,
     }
 
@@ -582,8 +551,7 @@ mod vision {
 /// A wider image, for which the position embeddings are interpolated.
 mod vision_resized {
     use super::*;
-    use candle_nn::Module;
-    use candle_transformers::models::siglip::{VisionConfig, VisionModel};
+    use super::vision::Native;
 
     const VISION_RESIZED: Case = Case {
         category: "multimodal",
@@ -591,36 +559,6 @@ mod vision_resized {
         variant: Some("vision-resized"),
         recorded_from: "23e3637aef5a8f75",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: VisionModel,
-    }
-
-    impl candle::Model for Native {
-        type Config = VisionConfig;
-        const INPUTS: &[&str] = &["pixel_values"];
-        const OUTPUTS: &[&str] = &["pooler_output"];
-
-        fn load(
-            config: VisionConfig,
-            weights: candle::VarBuilder,
-        ) -> candle::Result<Self> {
-            let model = VisionModel::new(&config, true, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let pixel_values = inputs.get("pixel_values")?;
-            let pooler_output = model.forward(&pixel_values)?;
-            Ok(candle::Tensors::from([("pooler_output", pooler_output)]))
-        }
-    }
 
     mod on_candle {
         use super::*;

@@ -304,7 +304,7 @@ mod dense {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: GraniteMoeHybrid,
         cache: GraniteMoeHybridCache,
         empty_cache: GraniteMoeHybridCache,
@@ -535,9 +535,7 @@ mod rope_and_multipliers {
 /// Attention in every layer, and a head of its own.
 mod untied_head {
     use super::*;
-    use candle_transformers::models::granitemoehybrid::{
-        GraniteMoeHybrid, GraniteMoeHybridCache, GraniteMoeHybridConfig,
-    };
+    use super::dense::Native;
 
     const UNTIED_HEAD: Case = Case {
         category: "state-space",
@@ -545,58 +543,6 @@ mod untied_head {
         variant: Some("untied-head"),
         recorded_from: "b250b806688695ab",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: GraniteMoeHybrid,
-        cache: GraniteMoeHybridCache,
-        empty_cache: GraniteMoeHybridCache,
-    }
-
-    impl candle::Model for Native {
-        type Config = GraniteMoeHybridConfig;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            ("layer_types", candle::Field::Value("[\"attention\",\"attention\"]")),
-            ("rope_theta", candle::Field::From("rope_parameters.rope_theta")),
-        ];
-        const CACHES: bool = true;
-
-        fn load(
-            config: GraniteMoeHybridConfig,
-            weights: candle::VarBuilder,
-        ) -> candle::Result<Self> {
-            let device = &weights.device().clone();
-            let dtype = weights.dtype();
-            let config = config.into_config(false);
-            let cache = GraniteMoeHybridCache::new(true, dtype, &config, device)?;
-            let model = GraniteMoeHybrid::load(weights, &config)?;
-            Ok(Self {
-                model,
-                empty_cache: cache.clone(),
-                cache,
-            })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model, cache, .. } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.forward(&input_ids, position, cache)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            self.cache = self.empty_cache.clone();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;

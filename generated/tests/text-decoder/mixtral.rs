@@ -257,7 +257,7 @@ mod on_ort_unoptimised {
 /// A window that is null, as in the configs of the checkpoints, and one key-value head.
 mod saved_config {
     use super::*;
-    use candle_transformers::models::mixtral::{Config, Model};
+    use super::window::Native;
 
     const SAVED_CONFIG: Case = Case {
         category: "text-decoder",
@@ -265,49 +265,6 @@ mod saved_config {
         variant: Some("saved-config"),
         recorded_from: "327fcb029f90c880",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: (Model, Model),
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("sequence");
-        const TRANSLATES: &[(&str, candle::Field)] = &[
-            ("rope_theta", candle::Field::From("rope_parameters.rope_theta")),
-            ("use_flash_attn", candle::Field::Value("false")),
-        ];
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = {
-                let empty = Model::new(&config, weights)?;
-                (empty.clone(), empty)
-            };
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.0.forward(&input_ids, position)?.squeeze(1)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.0 = model.1.clone();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -402,7 +359,7 @@ mod window {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: (Model, Model),
     }
 

@@ -208,7 +208,7 @@ mod encoder {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: T5EncoderModel,
     }
 
@@ -353,7 +353,7 @@ mod epsilon {
 /// The scale of the tied head, with a bucket for every distance.
 mod exact_buckets {
     use super::*;
-    use candle_transformers::models::t5::{Config, T5ForConditionalGeneration};
+    use super::lm_head::Native;
 
     const EXACT_BUCKETS: Case = Case {
         category: "text-encoder-decoder",
@@ -361,45 +361,6 @@ mod exact_buckets {
         variant: Some("exact-buckets"),
         recorded_from: "c42bfb40221e1bd3",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: T5ForConditionalGeneration,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["decoder_input_ids", "input_ids"];
-        const OUTPUTS: &[&str] = &["encoder_last_hidden_state", "logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("target");
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = T5ForConditionalGeneration::load(weights, &config)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let decoder_input_ids = inputs.get("decoder_input_ids")?;
-            let input_ids = inputs.get("input_ids")?;
-            let encoded = model.encode(&input_ids)?;
-            let logits = model.decode(&decoder_input_ids, &encoded)?;
-            let outputs = [("encoder_last_hidden_state", encoded), ("logits", logits)];
-            Ok(candle::Tensors::from(outputs))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.clear_kv_cache();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -547,7 +508,7 @@ mod gated_gelu {
 /// The gated feed-forward of UL2.
 mod gated_silu {
     use super::*;
-    use candle_transformers::models::t5::{Config, T5EncoderModel};
+    use super::encoder::Native;
 
     const GATED_SILU: Case = Case {
         category: "text-encoder-decoder",
@@ -555,34 +516,6 @@ mod gated_silu {
         variant: Some("gated-silu"),
         recorded_from: "23e8abe3da8d729b",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: T5EncoderModel,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["last_hidden_state"];
-        const DECODES_ALONG: Option<&str> = Some("target");
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = T5EncoderModel::load(weights, &config)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let last_hidden_state = model.forward(&input_ids)?;
-            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -639,7 +572,7 @@ mod gated_silu {
 /// A feed-forward without a gate whose activation is not ReLU.
 mod gelu {
     use super::*;
-    use candle_transformers::models::t5::{Config, T5EncoderModel};
+    use super::encoder::Native;
 
     const GELU: Case = Case {
         category: "text-encoder-decoder",
@@ -647,34 +580,6 @@ mod gelu {
         variant: Some("gelu"),
         recorded_from: "3d96ee72e01eacda",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: T5EncoderModel,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["input_ids"];
-        const OUTPUTS: &[&str] = &["last_hidden_state"];
-        const DECODES_ALONG: Option<&str> = Some("target");
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = T5EncoderModel::load(weights, &config)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let input_ids = inputs.get("input_ids")?;
-            let last_hidden_state = model.forward(&input_ids)?;
-            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -741,7 +646,7 @@ mod lm_head {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: T5ForConditionalGeneration,
     }
 
@@ -1014,7 +919,7 @@ mod token_classification {
 /// The head without its scale, as the configs of version 1.1 ask.
 mod unscaled_head {
     use super::*;
-    use candle_transformers::models::t5::{Config, T5ForConditionalGeneration};
+    use super::lm_head::Native;
 
     const UNSCALED_HEAD: Case = Case {
         category: "text-encoder-decoder",
@@ -1022,45 +927,6 @@ mod unscaled_head {
         variant: Some("unscaled-head"),
         recorded_from: "a604bf0773e1ba67",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: T5ForConditionalGeneration,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["decoder_input_ids", "input_ids"];
-        const OUTPUTS: &[&str] = &["encoder_last_hidden_state", "logits"];
-        const LAST_POSITION: &[&str] = &["logits"];
-        const DECODES_ALONG: Option<&str> = Some("target");
-        const CACHES: bool = true;
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = T5ForConditionalGeneration::load(weights, &config)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let decoder_input_ids = inputs.get("decoder_input_ids")?;
-            let input_ids = inputs.get("input_ids")?;
-            let encoded = model.encode(&input_ids)?;
-            let logits = model.decode(&decoder_input_ids, &encoded)?;
-            let outputs = [("encoder_last_hidden_state", encoded), ("logits", logits)];
-            Ok(candle::Tensors::from(outputs))
-        }
-
-        fn reset(&mut self) -> candle::Result<()> {
-            let Self { model } = self;
-            model.clear_kv_cache();
-            Ok(())
-        }
-    }
 
     mod on_candle {
         use super::*;

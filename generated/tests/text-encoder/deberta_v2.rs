@@ -209,7 +209,7 @@ mod absolute_positions {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: DebertaV2Model,
     }
 
@@ -425,7 +425,7 @@ mod convolution {
 /// Embeddings smaller than the hidden states, with token types.
 mod embedding_size {
     use super::*;
-    use candle_transformers::models::debertav2::{Config, DebertaV2Model};
+    use super::absolute_positions::Native;
 
     const EMBEDDING_SIZE: Case = Case {
         category: "text-encoder",
@@ -433,36 +433,6 @@ mod embedding_size {
         variant: Some("embedding-size"),
         recorded_from: "202725543227d93b",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: DebertaV2Model,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["attention_mask", "input_ids", "token_type_ids"];
-        const OUTPUTS: &[&str] = &["last_hidden_state"];
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = DebertaV2Model::load(weights, &config)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let attention_mask = inputs.get("attention_mask")?;
-            let input_ids = inputs.get("input_ids")?;
-            let token_type_ids = inputs.get("token_type_ids")?;
-            let last_hidden_state = model
-                .forward(&input_ids, Some(token_type_ids), Some(attention_mask))?;
-            Ok(candle::Tensors::from([("last_hidden_state", last_hidden_state)]))
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -606,7 +576,7 @@ mod sequence_classification {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: DebertaV2SeqClassificationModel,
     }
 
@@ -799,9 +769,7 @@ mod token_classification {
 /// The sequence classification head with two labels of no name, which a config leaves out.
 mod two_labels {
     use super::*;
-    use candle_transformers::models::debertav2::{
-        Config, DebertaV2SeqClassificationModel,
-    };
+    use super::sequence_classification::Native;
 
     const TWO_LABELS: Case = Case {
         category: "text-encoder",
@@ -809,38 +777,6 @@ mod two_labels {
         variant: Some("two-labels"),
         recorded_from: "b0c366e5d3d1a11a",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: DebertaV2SeqClassificationModel,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["attention_mask", "input_ids"];
-        const OUTPUTS: &[&str] = &["logits"];
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = DebertaV2SeqClassificationModel::load(
-                weights.pp("deberta"),
-                &config,
-                None,
-            )?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let attention_mask = inputs.get("attention_mask")?;
-            let input_ids = inputs.get("input_ids")?;
-            let logits = model.forward(&input_ids, None, Some(attention_mask))?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-    }
 
     mod on_candle {
         use super::*;

@@ -140,9 +140,7 @@ mod backbone {
 /// The image size, patches and classes of the checkpoints, one image a call.
 mod classification_518 {
     use super::*;
-    use candle_core::Tensor;
-    use candle_nn::Module;
-    use candle_transformers::models::dinov2::DinoVisionTransformer;
+    use super::image_classification::Native;
 
     const CLASSIFICATION_518: Case = Case {
         category: "vision",
@@ -150,89 +148,6 @@ mod classification_518 {
         variant: Some("classification-518"),
         recorded_from: "d9aa203f6358844d",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: DinoVisionTransformer,
-    }
-
-    impl candle::Model for Native {
-        type Config = candle::Json;
-        const INPUTS: &[&str] = &["pixel_values"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const RENAMES: &[(&str, &str)] = &[
-            ("blocks.*.", "dinov2.encoder.layer.*."),
-            ("blocks.*.attn.proj.", "dinov2.encoder.layer.*.attention.output.dense."),
-            ("blocks.*.ls1.gamma", "dinov2.encoder.layer.*.layer_scale1.lambda1"),
-            ("blocks.*.ls2.gamma", "dinov2.encoder.layer.*.layer_scale2.lambda1"),
-            ("cls_token", "dinov2.embeddings.cls_token"),
-            ("head.", "classifier."),
-            ("norm.", "dinov2.layernorm."),
-            ("patch_embed.proj.", "dinov2.embeddings.patch_embeddings.projection."),
-            ("pos_embed", "dinov2.embeddings.position_embeddings"),
-        ];
-        const DERIVES: &[(&str, candle::Derived)] = &[
-            (
-                "blocks.*.attn.qkv.bias",
-                candle::Derived::Join(
-                    &[
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.query.bias",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.key.bias",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.value.bias",
-                        ),
-                    ],
-                ),
-            ),
-            (
-                "blocks.*.attn.qkv.weight",
-                candle::Derived::Join(
-                    &[
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.query.weight",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.key.weight",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.value.weight",
-                        ),
-                    ],
-                ),
-            ),
-        ];
-
-        fn load(
-            config: candle::Json,
-            weights: candle::VarBuilder,
-        ) -> candle::Result<Self> {
-            let model = DinoVisionTransformer::new(
-                weights,
-                config.get("num_hidden_layers")?,
-                config.get("hidden_size")?,
-                config.get("num_attention_heads")?,
-            )?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let pixel_values = inputs.get("pixel_values")?;
-            let images = (0..pixel_values.dim(0)?)
-                .map(|row| model.forward(&pixel_values.narrow(0, row, 1)?));
-            let images = images.collect::<candle::Result<Vec<_>>>()?;
-            let logits = Tensor::cat(&images, 0)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-    }
 
     mod on_candle {
         use super::*;
@@ -356,7 +271,7 @@ mod image_classification {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: DinoVisionTransformer,
     }
 
@@ -499,9 +414,7 @@ mod image_classification {
 /// A larger image that is not square, to which positions are interpolated.
 mod larger_image {
     use super::*;
-    use candle_core::Tensor;
-    use candle_nn::Module;
-    use candle_transformers::models::dinov2::DinoVisionTransformer;
+    use super::image_classification::Native;
 
     const LARGER_IMAGE: Case = Case {
         category: "vision",
@@ -509,89 +422,6 @@ mod larger_image {
         variant: Some("larger-image"),
         recorded_from: "1f9bac116699eed5",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: DinoVisionTransformer,
-    }
-
-    impl candle::Model for Native {
-        type Config = candle::Json;
-        const INPUTS: &[&str] = &["pixel_values"];
-        const OUTPUTS: &[&str] = &["logits"];
-        const RENAMES: &[(&str, &str)] = &[
-            ("blocks.*.", "dinov2.encoder.layer.*."),
-            ("blocks.*.attn.proj.", "dinov2.encoder.layer.*.attention.output.dense."),
-            ("blocks.*.ls1.gamma", "dinov2.encoder.layer.*.layer_scale1.lambda1"),
-            ("blocks.*.ls2.gamma", "dinov2.encoder.layer.*.layer_scale2.lambda1"),
-            ("cls_token", "dinov2.embeddings.cls_token"),
-            ("head.", "classifier."),
-            ("norm.", "dinov2.layernorm."),
-            ("patch_embed.proj.", "dinov2.embeddings.patch_embeddings.projection."),
-            ("pos_embed", "dinov2.embeddings.position_embeddings"),
-        ];
-        const DERIVES: &[(&str, candle::Derived)] = &[
-            (
-                "blocks.*.attn.qkv.bias",
-                candle::Derived::Join(
-                    &[
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.query.bias",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.key.bias",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.value.bias",
-                        ),
-                    ],
-                ),
-            ),
-            (
-                "blocks.*.attn.qkv.weight",
-                candle::Derived::Join(
-                    &[
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.query.weight",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.key.weight",
-                        ),
-                        candle::Piece::Of(
-                            "dinov2.encoder.layer.*.attention.attention.value.weight",
-                        ),
-                    ],
-                ),
-            ),
-        ];
-
-        fn load(
-            config: candle::Json,
-            weights: candle::VarBuilder,
-        ) -> candle::Result<Self> {
-            let model = DinoVisionTransformer::new(
-                weights,
-                config.get("num_hidden_layers")?,
-                config.get("hidden_size")?,
-                config.get("num_attention_heads")?,
-            )?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let pixel_values = inputs.get("pixel_values")?;
-            let images = (0..pixel_values.dim(0)?)
-                .map(|row| model.forward(&pixel_values.narrow(0, row, 1)?));
-            let images = images.collect::<candle::Result<Vec<_>>>()?;
-            let logits = Tensor::cat(&images, 0)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-    }
 
     mod on_candle {
         use super::*;

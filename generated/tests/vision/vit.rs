@@ -266,7 +266,7 @@ mod image_classification {
     };
 
     /// The variant as candle-transformers implements it.
-    struct Native {
+    pub(super) struct Native {
         model: Model,
     }
 
@@ -639,7 +639,7 @@ mod masked_patches {
 /// Attention projections without biases.
 mod no_qkv_bias {
     use super::*;
-    use candle_transformers::models::vit::{Config, Model};
+    use super::image_classification::Native;
 
     const NO_QKV_BIAS: Case = Case {
         category: "vision",
@@ -647,33 +647,6 @@ mod no_qkv_bias {
         variant: Some("no-qkv-bias"),
         recorded_from: "06815f42752d0d0b",
     };
-
-    /// The variant as candle-transformers implements it.
-    struct Native {
-        model: Model,
-    }
-
-    impl candle::Model for Native {
-        type Config = Config;
-        const INPUTS: &[&str] = &["pixel_values"];
-        const OUTPUTS: &[&str] = &["logits"];
-
-        fn load(config: Config, weights: candle::VarBuilder) -> candle::Result<Self> {
-            let model = Model::new(&config, 7, weights)?;
-            Ok(Self { model })
-        }
-
-        fn forward(
-            &mut self,
-            inputs: &candle::Tensors,
-            _position: usize,
-        ) -> candle::Result<candle::Tensors> {
-            let Self { model } = self;
-            let pixel_values = inputs.get("pixel_values")?;
-            let logits = model.forward(&pixel_values)?;
-            Ok(candle::Tensors::from([("logits", logits)]))
-        }
-    }
 
     mod on_candle {
         use super::*;

@@ -1,5 +1,7 @@
 //! What the Rust templates see.
 
+use std::collections::BTreeMap;
+
 use model_registry::{Family, ResolvedCase};
 use serde::Serialize;
 
@@ -31,8 +33,12 @@ struct CaseContext {
     names: CaseNames,
     /// What the variant tries, as a sentence.
     tries: String,
-    /// The adapter that the case brings; none where it has the base case's, or none at all.
+    /// The adapter that the case brings; none where it has another case's, or none at all.
     adapter: Option<AdapterContext>,
+    /// Whether another case has it too.
+    shares_adapter: bool,
+    /// The variant that brings the adapter instead.
+    adapter_of: Option<String>,
     backends: Vec<BackendContext>,
     /// The checks of the case, with those that are not made.
     #[serde(skip)]
@@ -81,21 +87,27 @@ struct TestContext {
 impl RustContext {
     pub(crate) fn new(family: &Family, cases: &[ResolvedCase<'_>]) -> Result<Self, Error> {
         names::check(family)?;
-        let mut contexts = Vec::with_capacity(cases.len());
-        // The base case comes first, and some variants inherit its adapter.
-        let mut inherited = None;
+        let mut adapters = Vec::with_capacity(cases.len());
         for case in cases {
-            let own = match case.candle {
-                Some(binding) if !case.inherits_binding => {
-                    Some(AdapterContext::new(case, binding)?)
-                }
-                _ => None,
-            };
-            if case.variant.is_none() {
-                inherited = own.as_ref().map(Inherited::from);
-            }
-            contexts.push(case_context(case, own, inherited.as_ref()));
+            let own = case.own_binding();
+            let adapter = own.map(|binding| AdapterContext::new(case, binding));
+            adapters.push(adapter.transpose()?);
         }
+        let natives: BTreeMap<_, _> = cases
+            .iter()
+            .zip(&adapters)
+            .filter_map(|(case, adapter)| Some((case.variant, Native::from(adapter.as_ref()?))))
+            .collect();
+        let contexts: Vec<_> = cases
+            .iter()
+            .zip(adapters)
+            .map(|(case, adapter)| {
+                let native = case.candle.and_then(|_| natives.get(&case.binding_of));
+                let has_it = |other: &&ResolvedCase<'_>| other.binding_of == case.variant;
+                let is_shared = cases.iter().filter(has_it).count() > 1;
+                case_context(case, adapter, is_shared, native)
+            })
+            .collect();
         let mut contexts = contexts.into_iter();
         let Some(base) = contexts.next() else {
             return Err(Error::registry(
@@ -122,15 +134,15 @@ impl RustContext {
     }
 }
 
-/// What variants need to know of the adapter that they inherit.
-struct Inherited {
+/// What the plan of a case needs to know of the adapter that it has, whoever brings it.
+struct Native {
     inputs: Vec<String>,
     outputs: Vec<String>,
     caches: bool,
     reads_json: bool,
 }
 
-impl From<&AdapterContext> for Inherited {
+impl From<&AdapterContext> for Native {
     fn from(adapter: &AdapterContext) -> Self {
         Self {
             inputs: adapter.inputs.clone(),
@@ -148,10 +160,9 @@ impl From<&AdapterContext> for Inherited {
 fn case_context(
     case: &ResolvedCase<'_>,
     adapter: Option<AdapterContext>,
-    inherited: Option<&Inherited>,
+    shares_adapter: bool,
+    native: Option<&Native>,
 ) -> CaseContext {
-    let own = adapter.as_ref().map(Inherited::from);
-    let native = own.as_ref().or(inherited.filter(|_| case.inherits_binding));
     let on_candle = native.map(|native| Way {
         case,
         backend: CANDLE,
@@ -198,7 +209,12 @@ fn case_context(
     CaseContext {
         names: CaseNames::from(case),
         tries: case.tries.map(sentence).unwrap_or_default(),
+        adapter_of: case
+            .binding_of
+            .filter(|owner| native.is_some() && case.variant != Some(owner))
+            .map(str::to_owned),
         adapter,
+        shares_adapter,
         backends,
         planned,
     }

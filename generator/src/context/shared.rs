@@ -114,7 +114,9 @@ impl ManifestContext {
 fn crates(family: &Family) -> Result<BTreeSet<String>, Error> {
     let mut names = BTreeSet::new();
     for case in family.cases() {
-        let Some(binding) = case.candle else { continue };
+        let Some(binding) = case.own_binding() else {
+            continue;
+        };
         let snippets = [
             &binding.imports,
             &binding.config,

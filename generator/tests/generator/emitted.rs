@@ -185,6 +185,40 @@ fn a_model_that_keeps_a_cache_empties_it() {
 }
 
 #[test]
+fn variants_that_share_a_binding_share_its_adapter() {
+    let variants = "variants:
+  a-head-too: {tries: it, model: Head, candle: head}
+  head:
+    tries: it
+    model: Head
+    candle:
+      use: candle_transformers::models::tiny::{Head, Config}
+      config: Config
+      model: Head
+      load: Head::load(weights, &config)?
+      reset: model.clear_cache();
+      outputs:
+        last_hidden_state: model.forward(&input_ids)?
+      missing:
+        pooler_output: not there, tiny.rs:1
+  unbound: {tries: it, model: Other}";
+    let text = family("tiny", "decoder-only", variants);
+    let registry = registry(&[("tiny", text.clone())]);
+    let rust = rust("tiny", text);
+    assert_eq!(rust.matches("model: Head,").count(), 1, "{rust}");
+    assert!(rust.contains("    pub(super) struct Native {"), "{rust}");
+    assert!(rust.contains("\nstruct Native {"), "{rust}");
+    let sharing = "mod a_head_too {\n    use super::*;\n    use super::head::Native;\n";
+    assert!(rust.contains(sharing), "{rust}");
+    let planned = planned(&registry, "tiny");
+    for variant in ["a_head_too", "head"] {
+        let cached = format!("{variant}::on_candle::cached_decode_matches_full");
+        assert!(planned.contains(&cached), "{planned:?}");
+    }
+    assert!(!planned.contains(&"unbound::on_candle::forward_matches_reference".to_owned()));
+}
+
+#[test]
 fn a_family_without_a_binding_runs_on_candle_as_a_graph() {
     let text = family("tiny", "encoder-only", "");
     let (text, _) = text.split_once("candle:\n").expect("there is one");

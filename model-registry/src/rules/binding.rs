@@ -8,18 +8,20 @@ use super::{
     snippet::{self, Kind},
 };
 use crate::{
-    Axis, Binding, Derived, Family, ResolvedCase, Source, Translation,
+    Axis, Binding, Derived, Family, ResolvedCase, Source, Translation, VariantBinding,
     error::Fault,
     outline::{Path, path},
-    words::list,
+    words::{list, nearest},
 };
 
 pub(super) fn check(family: &Family, cases: &[ResolvedCase<'_>], faults: &mut Vec<Fault>) {
     check_unbound(family, faults);
+    check_owners(family, faults);
     for case in cases {
         let Some(binding) = case.candle else { continue };
-        if case.inherits_binding {
-            check_inherited(case, binding, faults);
+        if case.own_binding().is_none() {
+            let owner = cases.iter().find(|owner| owner.variant == case.binding_of);
+            check_shared(case, binding, owner.unwrap_or(case), faults);
             continue;
         }
         let at = match case.variant {
@@ -199,52 +201,72 @@ fn check_data(at: &Path, binding: &Binding, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_inherited(case: &ResolvedCase<'_>, binding: &Binding, faults: &mut Vec<Fault>) {
-    let Some((name, variant)) = case
-        .variant
-        .and_then(|name| Some((name, case.family.variants.get(name)?)))
-    else {
-        return;
+/// Only a binding that stands in full can be shared, so that one look finds it.
+fn check_owners(family: &Family, faults: &mut Vec<Fault>) {
+    let owners = family.variants.iter();
+    let owners = owners.filter(|(_, variant)| variant.own_binding().is_some());
+    let owners: Vec<_> = owners.map(|(name, _)| name).collect();
+    for (name, variant) in &family.variants {
+        let Some(VariantBinding::Of(owner)) = &variant.candle else {
+            continue;
+        };
+        if owners.contains(&owner) {
+            continue;
+        }
+        let message = if family.variants.contains_key(owner) {
+            format!("the variant `{owner}` has no binding of its own")
+        } else {
+            format!("no variant is called `{owner}`")
+        };
+        let help = if owners.is_empty() {
+            "valid: a binding".to_owned()
+        } else {
+            let near = nearest(owner, &owners);
+            format!(
+                "{near}valid: a binding, or a variant that has one: {}",
+                list(&owners)
+            )
+        };
+        let key = path(&["variants", name, "candle"]);
+        faults.push(Fault::value(key, message, help));
+    }
+}
+
+/// A binding that another case brings gives what this one has, and reads no input that it lacks.
+fn check_shared(
+    case: &ResolvedCase<'_>,
+    binding: &Binding,
+    owner: &ResolvedCase<'_>,
+    faults: &mut Vec<Fault>,
+) {
+    let Some(variant) = case.variant else { return };
+    let (whose, is_named) = match owner.variant {
+        None => ("the inherited binding".to_owned(), false),
+        Some(owner) => (format!("the binding of `{owner}`"), true),
     };
-    let help = "give the variant a binding of its own";
-    for output in binding
-        .outputs
-        .keys()
-        .filter(|output| !case.outputs.contains_key(*output))
-    {
-        let key = path(&["variants", name, "outputs"]);
-        faults.push(Fault::key(
-            key,
-            format!("the inherited binding gives `{output}`, which this case lacks"),
-            help,
-        ));
+    let mut fault = |key: &[&str], message: String| {
+        // Where a binding is named, that name is what to change.
+        let key = if is_named { &["candle"] } else { key };
+        let key = path(&[&["variants", variant], key].concat());
+        let help = "give the variant a binding of its own";
+        faults.push(Fault::key(key, message, help));
+    };
+    for output in binding.outputs.keys() {
+        if !case.outputs.contains_key(output) {
+            let message = format!("{whose} gives `{output}`, which this case lacks");
+            fault(&["outputs"], message);
+        }
     }
     for output in case.outputs.keys() {
         if !binding.outputs.contains_key(output) && !binding.missing.contains_key(output) {
-            let key = path(&["variants", name, "outputs", output]);
-            faults.push(Fault::key(
-                key,
-                format!("the inherited binding does not give `{output}`"),
-                help,
-            ));
+            let message = format!("{whose} does not give `{output}`");
+            fault(&["outputs", output], message);
         }
     }
-    for input in variant
-        .inputs
-        .iter()
-        .filter(|(_, input)| input.is_none())
-        .map(|(input, _)| input)
-    {
-        if snippets(binding)
-            .iter()
-            .any(|(_, _, source)| snippet::mentions(source, input))
-        {
-            let key = path(&["variants", name, "inputs", input]);
-            faults.push(Fault::key(
-                key,
-                format!("the inherited binding reads `{input}`"),
-                help,
-            ));
+    for input in owner.inputs.keys() {
+        let is_read = |(_, _, source): &(_, _, &Source)| snippet::mentions(source, input);
+        if !case.inputs.contains_key(input) && snippets(binding).iter().any(is_read) {
+            fault(&["inputs", input], format!("{whose} reads `{input}`"));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use model_registry::{Binding, Category, Family, Registry};
+use model_registry::{Binding, Category, Family, Registry, ResolvedCase};
 
 use super::{
     GENERATED,
@@ -130,8 +130,7 @@ fn entry(backend: &Backend, family: &Family, standing: &Standing<'_>) -> String 
 /// The bindings of a family's cases, each once.
 fn bindings(family: &Family) -> Vec<&Binding> {
     let cases = family.cases();
-    let own = cases.iter().filter(|case| !case.inherits_binding);
-    own.filter_map(|case| case.candle).collect()
+    cases.iter().filter_map(ResolvedCase::own_binding).collect()
 }
 
 /// What is done to config and checkpoint before candle reads them, and what it does not give.
