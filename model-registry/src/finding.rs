@@ -83,6 +83,8 @@ pub enum Symptom {
     RunError,
     /// Something that transformers does and this does not.
     MissingFeature,
+    /// Right numbers, at many times their price.
+    Slow,
 }
 
 impl Symptom {
@@ -97,6 +99,7 @@ impl Symptom {
             Self::LoadError => "error while loading",
             Self::RunError => "error while running",
             Self::MissingFeature => "missing feature",
+            Self::Slow => "slow",
         }
     }
 }
