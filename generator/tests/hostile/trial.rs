@@ -77,6 +77,8 @@ type Asked = (String, Depth, bool);
 pub(crate) struct Trial {
     path: Utf8PathBuf,
     file: Value,
+    /// The list of tokenizer classes: the family's own alone, since each takes a file to emit.
+    tokenizers: String,
     templates: Templates,
     /// What plain words give, by the file that they stand in.
     plain: Mutex<BTreeMap<Asked, Arc<Option<Shapes>>>>,
@@ -84,11 +86,14 @@ pub(crate) struct Trial {
 
 impl Trial {
     pub(crate) fn new(path: Utf8PathBuf, text: &str) -> Self {
-        let file = serde_saphyr::from_str(text).expect("it is YAML");
+        let file: Value = serde_saphyr::from_str(text).expect("it is YAML");
+        let class = file.get("tokenizer").and_then(Value::as_str);
+        let tokenizers = class.map(|class| format!("tiny: {{class: {class}}}\n"));
         let templates = Templates::embedded().expect("the build script has checked them");
         Self {
             path,
             file,
+            tokenizers: tokenizers.unwrap_or_default(),
             templates,
             plain: Mutex::default(),
         }
@@ -167,8 +172,7 @@ impl Trial {
 
     /// What the registry says against it, or else what the generator makes of it.
     fn emit(&self, path: &Utf8Path, text: &str) -> Result<Result<Files, String>, Errors> {
-        let list = include_str!("../../../model-registry/tokenizers.yaml");
-        let sources = [(path, text), ("tokenizers.yaml".into(), list)];
+        let sources = [(path, text), ("tokenizers.yaml".into(), &self.tokenizers)];
         let sources = sources.map(|(path, text)| (path.to_owned(), text.to_owned()));
         let registry = Registry::from_sources(sources.into())?;
         Ok(generate(&registry, &self.templates).map_err(|errors| errors[0].to_string()))
