@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::{
-    Operator,
+    Operator, depthwise,
     pad::surround,
     shape::lengths,
     windows::{Padding, Span, Windows, spread, view},
@@ -72,6 +72,19 @@ fn convolve(input: &Tensor, kernel: &Tensor, spans: &[Span], groups: usize) -> R
     if let Some(convolved) = by_candle(input, kernel, spans, groups)? {
         return Ok(convolved);
     }
+    if let Some(convolved) = depthwise::convolve(input, kernel, spans)? {
+        return Ok(convolved);
+    }
+    by_matrices(input, kernel, spans, groups)
+}
+
+/// The windows as rows of a matrix, of any type and along any number of axes.
+pub(super) fn by_matrices(
+    input: &Tensor,
+    kernel: &Tensor,
+    spans: &[Span],
+    groups: usize,
+) -> Result<Tensor> {
     let axes = spans.len();
     let (batch, filters) = (input.dims()[0], kernel.dims()[0]);
     let inner: usize = kernel.dims()[1..].iter().product();

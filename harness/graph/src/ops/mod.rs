@@ -7,6 +7,7 @@ mod attention;
 mod control;
 mod conv;
 mod convert;
+mod depthwise;
 mod einsum;
 mod elementwise;
 mod erf;
