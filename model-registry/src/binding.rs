@@ -63,27 +63,12 @@ pub enum VariantBinding {
 
 impl<'de> Deserialize<'de> for VariantBinding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `#[serde(untagged)]`: its message would not say what is valid.
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = VariantBinding;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a binding, or the name of a variant that has one")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<VariantBinding, E> {
-                Ok(VariantBinding::Of(name.to_owned()))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<VariantBinding, A::Error> {
-                let binding = Binding::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(VariantBinding::Own(Box::new(binding)))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+        let reader = TextOrMap {
+            expected: "a binding, or the name of a variant that has one",
+            of_text: |name| Self::Of(name.to_owned()),
+            of_map: |binding| Self::Own(Box::new(binding)),
+        };
+        deserializer.deserialize_any(reader)
     }
 }
 
@@ -145,26 +130,12 @@ pub struct Zeros {
 
 impl<'de> Deserialize<'de> for Piece {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `#[serde(untagged)]`: its message would not say what is valid.
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Piece;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a weight, or `{zeros: NAME}`")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Piece, E> {
-                Ok(Piece::Of(name.to_owned()))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Piece, A::Error> {
-                Zeros::deserialize(de::value::MapAccessDeserializer::new(map)).map(Piece::Zeros)
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+        let reader = TextOrMap {
+            expected: "the name of a weight, or `{zeros: NAME}`",
+            of_text: |name| Self::Of(name.to_owned()),
+            of_map: Self::Zeros,
+        };
+        deserializer.deserialize_any(reader)
     }
 }
 
@@ -199,5 +170,28 @@ impl Derived {
             | Self::Reshape(name)
             | Self::Transpose(name) => vec![name],
         }
+    }
+}
+
+/// Reads what is given as text or as a map. `#[serde(untagged)]` would not say what is valid.
+struct TextOrMap<T, M> {
+    expected: &'static str,
+    of_text: fn(&str) -> T,
+    of_map: fn(M) -> T,
+}
+
+impl<'de, T, M: Deserialize<'de>> de::Visitor<'de> for TextOrMap<T, M> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        Ok((self.of_text)(text))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        M::deserialize(de::value::MapAccessDeserializer::new(map)).map(self.of_map)
     }
 }

@@ -32,6 +32,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Set RAYON_NUM_THREADS, to 1 for small graphs: without it candle 0.11.1 reads the number of cores from
+//! the system in every product of two matrices, which costs more than small ones do.
+//!
 //! What cannot be run is refused while loading, with the node and the reason; [`operators`] lists what
 //! is known, and [`OPSETS`] the versions of the standard that are read.
 
