@@ -9,6 +9,7 @@ mod expectations;
 mod family;
 mod finding;
 mod input;
+mod keywords;
 mod kinds;
 mod lints;
 mod outline;
@@ -29,6 +30,7 @@ pub use expectations::{CHECKS, Expectation, Expectations, TOKENIZER_CHECKS, USUA
 pub use family::{Family, Object, Transformers, Variant};
 pub use finding::{Edit, FINDINGS, Finding, Findings, Program, Symptom};
 pub use input::{Filled, Input, Media, Prompt, Range};
+pub use keywords::{is_python_keyword, is_rust_keyword};
 pub use kinds::{Architecture, Category, Modality, Priority};
 pub use registry::Registry;
 pub use source::Source;

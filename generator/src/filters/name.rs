@@ -1,14 +1,6 @@
 //! Names: `xlm-roberta` becomes a module, a constant or a key, or is refused.
 
-use proc_macro2::{Ident, Span, TokenTree};
-
-/// Words of Python that are no identifiers; the soft ones are, but would read badly.
-const PYTHON_KEYWORDS: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
-    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
-    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
-    "with", "yield",
-];
+use model_registry::{is_python_keyword, is_rust_keyword};
 
 /// `xlm-roberta` → `xlm_roberta`; no raw identifiers, since a test's path would show them.
 pub(crate) fn rust_identifier(name: &str) -> Result<String, String> {
@@ -25,7 +17,7 @@ pub(crate) fn rust_identifier(name: &str) -> Result<String, String> {
 /// `xlm-roberta` → `xlm_roberta`.
 pub(crate) fn python_identifier(name: &str) -> Result<String, String> {
     let identifier = name.replace('-', "_");
-    if is_plain(&identifier) && !PYTHON_KEYWORDS.contains(&identifier.as_str()) {
+    if is_plain(&identifier) && !is_python_keyword(&identifier) {
         Ok(identifier)
     } else {
         Err(format!(
@@ -59,13 +51,6 @@ pub(crate) fn toml_key(name: &str) -> Result<String, String> {
             "{name:?} is not a bare TOML key: expected letters, digits, `-` and `_`"
         ))
     }
-}
-
-/// Whether Rust keeps a plain word for itself.
-fn is_rust_keyword(word: &str) -> bool {
-    // From a token and not from text: proc-macro2 would keep every text, to tell its lines.
-    let token = TokenTree::from(Ident::new(word, Span::call_site()));
-    syn::parse2::<Ident>(token.into()).is_err()
 }
 
 /// ASCII, so that it looks like what it is; and not empty, not led by a digit.

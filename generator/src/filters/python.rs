@@ -168,12 +168,14 @@ impl Expression {
                 keyword,
             } => {
                 line.push_str(function);
-                let has_both = !positional.is_empty() && !keyword.is_empty();
-                let comma = if has_both { ", " } else { "" };
-                between(line, "(", positional, comma, Self::write_to);
-                between(line, "", keyword, ")", |(name, value), line| {
-                    line.push_str(name);
-                    line.push('=');
+                let positional = positional.iter().map(|value| (None, value));
+                let keyword = keyword.iter().map(|(name, value)| (Some(name), value));
+                let arguments: Vec<_> = positional.chain(keyword).collect();
+                between(line, "(", &arguments, ")", |(name, value), line| {
+                    if let Some(name) = name {
+                        line.push_str(name);
+                        line.push('=');
+                    }
                     value.write_to(line);
                 });
             }

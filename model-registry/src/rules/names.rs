@@ -1,9 +1,13 @@
 //! Names become file names, modules, constants and comments: only what is safe there passes.
 
 use camino::Utf8Path;
-use proc_macro2::{Ident, Span, TokenTree};
 
-use crate::{Family, error::Fault, outline::path};
+use crate::{
+    Family,
+    error::Fault,
+    keywords::{is_python_keyword, is_rust_keyword},
+    outline::path,
+};
 
 /// Would shadow the test crate's own file or what the emitted code imports.
 const RESERVED_MODULES: [&str; 12] = [
@@ -145,28 +149,15 @@ pub(crate) fn is_identifier(name: &str) -> bool {
     is_python_identifier(name)
         && !name.starts_with('_')
         && !name.contains(|c: char| c.is_ascii_uppercase())
-        && is_no_keyword(name)
-}
-
-/// Whether a word is none that Rust keeps for itself.
-fn is_no_keyword(word: &str) -> bool {
-    // From a token and not from text: proc-macro2 would keep every text, to tell its lines.
-    let token = TokenTree::from(Ident::new(word, Span::call_site()));
-    syn::parse2::<Ident>(token.into()).is_ok()
+        && !is_rust_keyword(name)
 }
 
 /// An identifier of Python, in ASCII.
 pub(crate) fn is_python_identifier(name: &str) -> bool {
-    const KEYWORDS: &[&str] = &[
-        "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
-        "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global",
-        "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return",
-        "try", "while", "with", "yield",
-    ];
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(word)
-        && !KEYWORDS.contains(&name)
+        && !is_python_keyword(name)
 }
 
 /// Lower-case letters, digits and these marks, a letter or digit first.

@@ -24,36 +24,48 @@ struct Depthwise {
     columns: Span,
 }
 
+/// The windows in which one tap lies within the input, and where it lies in the first of them.
+struct Tap {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    row: usize,
+    column: usize,
+}
+
 impl Depthwise {
+    /// All taps of a kernel over channels of this size, row by row.
+    fn taps(&self, height: usize, width: usize) -> Vec<Tap> {
+        let rows = (0..self.rows.kernel).map(|tap| within(self.rows, tap, height));
+        let of_row = |(rows, row): (Range<usize>, usize)| {
+            (0..self.columns.kernel).map(move |tap| {
+                let (columns, column) = within(self.columns, tap, width);
+                Tap {
+                    rows: rows.clone(),
+                    columns,
+                    row,
+                    column,
+                }
+            })
+        };
+        rows.flat_map(of_row).collect()
+    }
+
     /// Adds what one filter makes of one channel.
-    fn add(
-        &self,
-        channel: &[f32],
-        kernel: &[f32],
-        output: &mut [f32],
-        (height, width): (usize, usize),
-    ) {
-        for (tap, weight) in kernel.iter().enumerate() {
-            let (down, right) = (tap / self.columns.kernel, tap % self.columns.kernel);
-            let (columns, start) = within(self.columns, right, width);
-            let (rows, mut row) = within(self.rows, down, height);
-            for line in rows {
-                let values = channel[row * width..][..width]
-                    .get(start..)
-                    .unwrap_or_default();
-                let sums = &mut output[line * self.columns.count..][columns.clone()];
+    fn add(&self, channel: &[f32], width: usize, kernel: &[f32], taps: &[Tap], output: &mut [f32]) {
+        for (tap, weight) in taps.iter().zip(kernel) {
+            for (step, line) in tap.rows.clone().enumerate() {
+                let row = tap.row + step * self.rows.stride;
+                let values = channel[row * width..][..width].get(tap.column..);
+                let values = values.unwrap_or_default();
+                let sums = &mut output[line * self.columns.count..][tap.columns.clone()];
+                let add = |(sum, value): (&mut f32, &f32)| *sum += weight * value;
                 if self.columns.stride == 1 {
                     // Without a stride to step by it is vectorised.
-                    sums.iter_mut()
-                        .zip(values)
-                        .for_each(|(sum, value)| *sum += weight * value);
+                    sums.iter_mut().zip(values).for_each(add);
                 } else {
                     let values = values.iter().step_by(self.columns.stride);
-                    sums.iter_mut()
-                        .zip(values)
-                        .for_each(|(sum, value)| *sum += weight * value);
+                    sums.iter_mut().zip(values).for_each(add);
                 }
-                row += self.rows.stride;
             }
         }
     }
@@ -97,16 +109,14 @@ impl CustomOp2 for Depthwise {
         let shape = Shape::from((batch, filters, self.rows.count, self.columns.count));
         let mut output = vec![0f32; shape.elem_count()];
         let places = self.rows.count * self.columns.count;
+        let taps = self.taps(height, width);
         // Nothing to fill has no chunks, and a chunk of nothing is refused.
         for (at, output) in output.chunks_exact_mut(places.max(1)).enumerate() {
             let (image, filter) = (at / filters, at % filters);
             let channel = image * channels + filter * channels / filters;
-            self.add(
-                &input[channel * height * width..][..height * width],
-                &kernel[filter * down * right..][..down * right],
-                output,
-                (height, width),
-            );
+            let channel = &input[channel * height * width..][..height * width];
+            let kernel = &kernel[filter * down * right..][..down * right];
+            self.add(channel, width, kernel, &taps, output);
         }
         Ok((CpuStorage::F32(output), shape))
     }
